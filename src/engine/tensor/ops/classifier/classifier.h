@@ -1,0 +1,15 @@
+// Fused classifier: cross-entropy straight from the last hidden state. Logits exist only a block of
+// rows at a time.
+//   z[n] = x[n] · wᵀ,   loss = Σ_{n: targets[n] ≥ 0} (logsumexp_v z[n,v] − z[n, targets[n]])
+// x (N, C), w (V, C), targets (N) i32, negative = ignored → loss (1) f32, a sum in nats.
+// `row_losses` (N) f32, if given, receives every row's own loss (0 where ignored).
+#pragma once
+
+#include "engine/tensor/tape.h"
+
+namespace leam::tensor {
+
+Var classifier_loss(Tape& tape, const Var& x, const Var& w, const Tensor& targets,
+                    Tensor* row_losses = nullptr);
+
+}  // namespace leam::tensor

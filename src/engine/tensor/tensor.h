@@ -1,0 +1,103 @@
+// Arrays: shape, element type and a shared, 64-byte aligned block of memory. Row-major and dense.
+// Dimensions are named as the field does: B batch, T time, C channels, H heads, D head width, V vocabulary,
+// N = B·T rows.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "base/core/result.h"
+
+namespace leam::tensor {
+
+enum class DType : uint8_t { kF32, kBF16, kI32 };
+size_t size_of(DType type);
+std::string_view to_string(DType type);
+
+// bfloat16: the upper half of a float. Conversion rounds to nearest, ties to even; NaN stays NaN.
+struct BF16 {
+  uint16_t bits = 0;
+};
+BF16 to_bf16(float x);
+float to_float(BF16 x);
+
+template <class T>
+constexpr DType dtype_of() {
+  if constexpr (std::is_same_v<T, float>) return DType::kF32;
+  if constexpr (std::is_same_v<T, BF16>) return DType::kBF16;
+  if constexpr (std::is_same_v<T, int32_t>) return DType::kI32;
+}
+
+class Shape {
+ public:
+  Shape() = default;
+  Shape(std::initializer_list<int64_t> dims);
+  int rank() const { return rank_; }
+  int64_t operator[](int i) const { return dims_[i]; }
+  int64_t numel() const;
+  bool operator==(const Shape&) const = default;
+  std::string str() const;  // "(4096, 384)"
+
+ private:
+  static constexpr int kMaxRank = 4;
+  int64_t dims_[kMaxRank] = {1, 1, 1, 1};
+  int rank_ = 0;
+};
+
+// Where arrays live. Freed blocks are kept and given out again by size, so that a training step after
+// the first one asks the system for nothing. Counts what is in use, at present and at the peak.
+// Thread-safe.
+class Memory {
+ public:
+  Memory();
+  ~Memory();
+  Memory(const Memory&) = delete;
+  Memory& operator=(const Memory&) = delete;
+  std::shared_ptr<std::byte[]> allocate(size_t bytes);
+  size_t bytes_in_use() const;
+  size_t peak_bytes() const;
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;  // outlives this object while blocks are out
+};
+
+class Tensor {
+ public:
+  Tensor() = default;                                             // empty: no storage
+  static Tensor empty(Memory& memory, Shape shape, DType dtype);  // uninitialised
+  static Tensor zeros(Memory& memory, Shape shape, DType dtype);
+  static Tensor of(Memory& memory, Shape shape, std::span<const float> values);
+  static Tensor of(Memory& memory, Shape shape, std::span<const int32_t> values);
+  // Read-only weights in memory somebody else keeps alive (`owner`), e.g. a mapped safetensors file.
+  static Tensor view(Shape shape, DType dtype, const void* data, std::shared_ptr<const void> owner);
+
+  bool defined() const { return data_ != nullptr; }
+  const Shape& shape() const { return shape_; }
+  DType dtype() const { return dtype_; }
+  int64_t numel() const { return shape_.numel(); }
+  size_t bytes() const { return static_cast<size_t>(numel()) * size_of(dtype_); }
+
+  template <class T>
+  T* data() const {
+    bug_if(dtype_ != dtype_of<T>(), "tensor read as another element type");
+    return static_cast<T*>(data_);
+  }
+  void* raw() const { return data_; }
+
+  Tensor reshaped(Shape shape) const;             // same storage, same numel
+  Tensor rows(int64_t begin, int64_t end) const;  // same storage, dim 0 cut
+  Tensor to(Memory& memory, DType dtype) const;   // a converted copy (or a plain copy)
+
+ private:
+  std::shared_ptr<void> owner_;
+  void* data_ = nullptr;
+  Shape shape_;
+  DType dtype_ = DType::kF32;
+};
+
+}  // namespace leam::tensor
