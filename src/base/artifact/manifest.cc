@@ -43,7 +43,8 @@ Result<Hash128> content_hash(const Env& env, const std::string& path) {
   }
   Hasher all;
   for (const DirEntry& entry : LEAM_TRY(env.list(path, true))) {
-    if (entry.path == kManifestName || entry.path == "record.json" || entry.path.ends_with(".tmp") ||
+    if (entry.path == kManifestName || entry.path.ends_with(".tmp") ||
+        entry.path.starts_with(std::string(kRunFolder) + "/") ||
         entry.path.starts_with(std::string(kWorkFolder) + "/"))
       continue;
     const auto file = LEAM_TRY(env.map(path_join(path, entry.path)));

@@ -15,6 +15,7 @@
 namespace leam::artifact {
 
 inline constexpr const char* kManifestName = "manifest.json";
+inline constexpr const char* kRunFolder = "run";  // measurements of the run (record.json, metrics.jsonl, …)
 inline constexpr const char* kWorkFolder = ".work";  // a stage's unfinished state, inside the folder
 
 struct Manifest {
