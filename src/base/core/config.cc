@@ -55,6 +55,36 @@ Result<Config> Config::parse(std::string_view text, const std::string& path) {
   return config;
 }
 
+Result<Config> Config::with(const std::vector<std::string>& assignments) const {
+  Config out = *this;
+  auto tree = std::make_shared<Tree>(*tree_);
+  for (const std::string& assignment : assignments) {
+    const size_t equals = assignment.find('=');
+    const size_t dot = assignment.rfind('.', equals);
+    if (equals == std::string::npos || dot == std::string::npos || dot == 0 || dot + 1 == equals) {
+      return Error(ErrorCode::kInvalid, "core.config",
+                   fmt::format("\"{}\" is not section.key=value", assignment),
+                   "write for example --set train.steps=100");
+    }
+    const std::string section = assignment.substr(0, dot);
+    const std::string key = assignment.substr(dot + 1, equals - dot - 1);
+    const std::string value = assignment.substr(equals + 1);
+    toml::parse_result parsed = toml::parse("v = " + value);
+    toml::table* table = tree->root.at_path(section).as_table();
+    if (table == nullptr) {
+      // Sections in leam.toml are one level deep; deeper ones must be in the file to be changed here.
+      table = tree->root.insert_or_assign(section, toml::table{}).first->second.as_table();
+    }
+    if (parsed && parsed.table().size() == 1) {
+      parsed.table().begin()->second.visit([&](auto& node) { table->insert_or_assign(key, node); });
+    } else {
+      table->insert_or_assign(key, value);
+    }
+  }
+  out.tree_ = std::move(tree);
+  return out;
+}
+
 Section Config::section(std::string_view name) const {
   return Section(*this, std::string(name));
 }

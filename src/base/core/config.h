@@ -27,6 +27,10 @@ class Config {
   static Result<Config> parse(std::string_view text, const std::string& path);
   Config();  // empty: every default
 
+  // The same with single keys replaced, as from `--set train.steps=100`. A value is read as TOML if it is
+  // TOML, and as text otherwise.
+  Result<Config> with(const std::vector<std::string>& assignments) const;
+
   // A table of the file by its dotted name; an absent one gives every default.
   Section section(std::string_view name) const;
   // An error for a top-level table or key that is not in `known`.

@@ -151,6 +151,17 @@ TEST(Config, RefusesWrongTypesAndRanges) {
   EXPECT_DOUBLE_EQ(*parse_duration("1.5h"), 5400);
 }
 
+TEST(Config, TakesSingleKeysFromTheCommandLine) {
+  const auto config = *Config::parse("[train]\nsteps = 5\n", "leam.toml");
+  const auto changed = *config.with({"train.steps=7", "train.budget=3min", "tokens.vocab=512"});
+  Section train = changed.section("train");
+  EXPECT_EQ(train.integer("steps", 1, 0, 10), 7);
+  EXPECT_EQ(train.seconds("budget", 0, 0, 1000), 180);
+  EXPECT_EQ(changed.section("tokens").integer("vocab", 1, 0, 1000), 512);
+  EXPECT_EQ(config.section("train").integer("steps", 1, 0, 10), 5);
+  EXPECT_FALSE(config.with({"steps=7"}).ok());
+}
+
 TEST(Json, NamesTheOffsetOfAFault) {
   EXPECT_FALSE(parse_json("{\"a\": }", "x.json").ok());
   EXPECT_FALSE(parse_json("{} x", "x.json").ok());
