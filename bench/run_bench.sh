@@ -86,6 +86,7 @@ awk -F= -v name="$name" -v json="$json" -v machine="$machine, $(nproc) cpus" -v 
     }
     for (i = 1; i <= n; ++i)
       if (order[i] !~ /^(ours|peer|unit|peer_name|peer_version)$/) printf "  %s %s\n", order[i], v[order[i]]
-    printf "%s %s ours=%s peer=%s unit=%s\n", name, ratio == "" ? "(no peer)" : ratio "x", v["ours"],
-      v["peer"] == "" ? "-" : v["peer"] " (" v["peer_name"] " " v["peer_version"] ")", v["unit"]
+    if (v["peer"] != "") printf "  peer is %s %s\n", v["peer_name"], v["peer_version"]
+    printf "%s %s ours=%s peer=%s unit=%s\n", name, ratio == "" ? "-" : ratio "x", v["ours"],
+      v["peer"] == "" ? "-" : v["peer"], v["unit"]
   }' "$result"
