@@ -12,4 +12,8 @@ namespace leam::tensor {
 Var classifier_loss(Tape& tape, const Var& x, const Var& w, const Tensor& targets,
                     Tensor* row_losses = nullptr);
 
+// z itself, for sampling: x (N, C), w (V, C) of the same type → (N, V) f32, the sums of the products
+// without rounding to bf16: the values classifier_loss works on.
+Tensor classifier_logits(const Exec& exec, const Tensor& x, const Tensor& w);
+
 }  // namespace leam::tensor
