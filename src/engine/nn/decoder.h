@@ -81,6 +81,8 @@ class Decoder {
     size_t input_norm, q, k, v, o, post_norm, gate, up, down;
   };
   Layer layer(int64_t index) const;
+  size_t norm_index() const;
+  size_t classifier_index() const { return config_.tied ? 0 : weights_.size() - 1; }
 
   DecoderConfig config_;
   std::vector<tensor::Tensor> weights_;
