@@ -28,14 +28,15 @@ class Tape;
 class Var {
  public:
   Var() = default;
-  const Tensor& value() const;
-  const Shape& shape() const { return value().shape(); }
-  bool wants_grad() const;
+  const Tensor& value() const { return value_; }
+  const Shape& shape() const { return value_.shape(); }
+  bool wants_grad() const { return node_ != nullptr; }
 
  private:
   friend class Tape;
   struct Node;
-  std::shared_ptr<Node> node_;
+  Tensor value_;
+  std::shared_ptr<Node> node_;  // null when no gradient is wanted
 };
 
 // Gradients of an operator's inputs, in the order of its inputs. accumulate() adds to what is there.
@@ -46,6 +47,9 @@ class GradSink {
   // The tensor an operator adds its input's gradient to, in place: f32 for leaves (parameters), the
   // activation's type otherwise. `fresh` is true when nothing was added before: then overwrite it.
   virtual Tensor& grad(size_t input, bool& fresh) = 0;
+  // Offers `grad` itself as the input's gradient. True when it was taken without a copy, which is
+  // possible for an activation to which nothing was added before; otherwise use grad().
+  virtual bool take(size_t input, const Tensor& grad) = 0;
 };
 
 using Backward = std::function<void(const Tensor& out_grad, GradSink& sink)>;
@@ -53,7 +57,10 @@ using Backward = std::function<void(const Tensor& out_grad, GradSink& sink)>;
 class Tape {
  public:
   // A tape that does not record is for inference: nothing is kept.
-  Tape(const Exec& exec, bool record) : exec_(&exec), record_(record) {}
+  Tape(const Exec& exec, bool record);
+  ~Tape();
+  Tape(const Tape&) = delete;
+  Tape& operator=(const Tape&) = delete;
   const Exec& exec() const { return *exec_; }
   bool recording() const { return record_; }
 
@@ -67,8 +74,10 @@ class Tape {
   void backward(const Var& loss, float scale = 1.0f);
 
  private:
+  struct Sink;
   const Exec* exec_;
   bool record_;
+  bool done_ = false;
   std::vector<std::weak_ptr<Var::Node>> order_;
 };
 

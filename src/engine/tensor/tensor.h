@@ -3,18 +3,25 @@
 // N = B·T rows.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
+#include <type_traits>
 
 #include "base/core/result.h"
 
 namespace leam::tensor {
 
 enum class DType : uint8_t { kF32, kBF16, kI32 };
+inline constexpr int kDTypes = 3;
+// Where a block of memory lies and the operators on it run.
+enum class Device : uint8_t { kCpu };
+inline constexpr int kDevices = 1;
 size_t size_of(DType type);
 std::string_view to_string(DType type);
 
@@ -22,8 +29,26 @@ std::string_view to_string(DType type);
 struct BF16 {
   uint16_t bits = 0;
 };
-BF16 to_bf16(float x);
-float to_float(BF16 x);
+inline BF16 to_bf16(float x) {
+  const uint32_t u = std::bit_cast<uint32_t>(x);
+  if ((u & 0x7fffffffu) > 0x7f800000u) return {static_cast<uint16_t>((u >> 16) | 0x40u)};
+  return {static_cast<uint16_t>((u + 0x7fffu + ((u >> 16) & 1u)) >> 16)};
+}
+inline float to_float(BF16 x) {
+  return std::bit_cast<float>(uint32_t{x.bits} << 16);
+}
+// The same for code that is written once for both activation types.
+inline float to_float(float x) {
+  return x;
+}
+template <class T>
+T from_float(float x) {
+  if constexpr (std::is_same_v<T, BF16>) {
+    return to_bf16(x);
+  } else {
+    return x;
+  }
+}
 
 template <class T>
 constexpr DType dtype_of() {
@@ -57,7 +82,11 @@ class Memory {
   ~Memory();
   Memory(const Memory&) = delete;
   Memory& operator=(const Memory&) = delete;
+  Device device() const { return Device::kCpu; }
+  // 64-byte aligned, 2 MiB aligned from 2 MiB on; uninitialised. Throws std::bad_alloc.
   std::shared_ptr<std::byte[]> allocate(size_t bytes);
+  // Gives kept free blocks back to the system.
+  void trim();
   size_t bytes_in_use() const;
   size_t peak_bytes() const;
 
@@ -88,6 +117,8 @@ class Tensor {
     return static_cast<T*>(data_);
   }
   void* raw() const { return data_; }
+  // True when nobody else holds this storage (nor a part of it).
+  bool sole_owner() const { return owner_.use_count() == 1; }
 
   Tensor reshaped(Shape shape) const;             // same storage, same numel
   Tensor rows(int64_t begin, int64_t end) const;  // same storage, dim 0 cut

@@ -2,7 +2,7 @@
 // rows at a time.
 //   z[n] = x[n] · wᵀ,   loss = Σ_{n: targets[n] ≥ 0} (logsumexp_v z[n,v] − z[n, targets[n]])
 // x (N, C), w (V, C), targets (N) i32, negative = ignored → loss (1) f32, a sum in nats.
-// `row_losses` (N) f32, if given, receives every row's own loss (0 where ignored).
+// `row_losses`, if given, becomes a tensor (N) f32 of every row's own loss (0 where ignored).
 #pragma once
 
 #include "engine/tensor/tape.h"

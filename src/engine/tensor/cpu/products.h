@@ -1,0 +1,5 @@
+// placeholder until below
+#pragma once
+namespace leam::tensor::cpu {
+class Products {};
+}  // namespace leam::tensor::cpu

@@ -1,0 +1,16 @@
+#pragma once
+
+#include "engine/tensor/ops/op.h"
+
+namespace leam::tensor {
+
+struct LinearKernels {
+  void (*forward)(const Exec& exec, const Tensor& x, const Tensor& w, Tensor& y);
+  void (*backward_dx)(const Exec& exec, const Tensor& dy, const Tensor& w, const GradOut& dx);
+  // dw (O, I) f32 += dyᵀ · x
+  void (*backward_dw)(const Exec& exec, const Tensor& dy, const Tensor& x, Tensor& dw);
+};
+
+extern const LinearKernels kLinearRefF32, kLinearRefBF16;
+
+}  // namespace leam::tensor
