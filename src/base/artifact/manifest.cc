@@ -36,16 +36,16 @@ Result<void> write_manifest(Env& env, const std::string& folder, const Manifest&
   return env.write_atomic(path_join(folder, kManifestName), pretty_json(o));
 }
 
-Result<Hash128> content_hash(const Env& env, const std::string& path) {
+Result<Hash128> content_hash(const Env& env, const std::string& path, Folder folder) {
   if (!env.is_dir(path)) {
     const auto file = LEAM_TRY(env.map(path));
     return hash128(file->bytes());
   }
   Hasher all;
   for (const DirEntry& entry : LEAM_TRY(env.list(path, true))) {
-    if (entry.path == kManifestName || entry.path.ends_with(".tmp") ||
-        entry.path.starts_with(std::string(kRunFolder) + "/") ||
-        entry.path.starts_with(std::string(kWorkFolder) + "/"))
+    if (folder == Folder::kArtifact && (entry.path == kManifestName || entry.path.ends_with(".tmp") ||
+                                        entry.path.starts_with(std::string(kRunFolder) + "/") ||
+                                        entry.path.starts_with(std::string(kWorkFolder) + "/")))
       continue;
     const auto file = LEAM_TRY(env.map(path_join(path, entry.path)));
     all.add(entry.path);

@@ -32,7 +32,8 @@ Result<Manifest> read_manifest(const Env& env, const std::string& folder);
 Result<void> write_manifest(Env& env, const std::string& folder, const Manifest& manifest);
 
 // Hash over (relative path, bytes) of every file below `path` in path order; of the file itself when it is
-// one. manifest.json, .work, *.tmp and record.json (measurements) do not count.
-Result<Hash128> content_hash(const Env& env, const std::string& path);
+// one. In an artifact folder manifest.json, .work/, run/ (measurements) and *.tmp do not count.
+enum class Folder { kArtifact, kRaw };
+Result<Hash128> content_hash(const Env& env, const std::string& path, Folder folder = Folder::kArtifact);
 
 }  // namespace leam::artifact

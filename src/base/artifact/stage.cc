@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
+
 #include "base/core/version.h"
 
 namespace leam::artifact {
@@ -17,11 +19,25 @@ std::string plan_path(const StagePlan& plan) {
 Result<std::string> input_hash(const Env& env, const StageInput& input) {
   if (env.exists(path_join(input.path, kManifestName)))
     return LEAM_TRY(read_manifest(env, input.path)).content;
+  if (env.exists(path_join(input.path, kWorkFolder))) {
+    return Error(ErrorCode::kNotFound, "artifact.stage",
+                 fmt::format("input {} is not finished: {}", input.name, input.path),
+                 "run the stage that makes it to its end first");
+  }
   if (!env.exists(input.path)) {
     return Error(ErrorCode::kNotFound, "artifact.stage",
                  fmt::format("input {} is missing: {}", input.name, input.path));
   }
-  return LEAM_TRY(content_hash(env, input.path)).hex();
+  return LEAM_TRY(content_hash(env, input.path, Folder::kRaw)).hex();
+}
+
+bool lies_in(const std::string& inner, const std::string& outer) {
+  const auto clean = [](const std::string& path) {
+    std::string p = std::filesystem::absolute(path).lexically_normal().string();
+    if (!p.ends_with('/')) p += '/';
+    return p;
+  };
+  return clean(inner).starts_with(clean(outer));
 }
 
 // What the manifest will say, but for counts and content.
@@ -31,9 +47,33 @@ Result<Manifest> expected(const Env& env, const StagePlan& plan) {
   m.format = plan.format;
   m.made_by = fmt::format("leam {} {}", plan.stage, version());
   m.params = plan.params;
-  for (const StageInput& input : plan.inputs)
+  for (const StageInput& input : plan.inputs) {
+    for (const auto& [name, hash] : m.inputs) {
+      if (name == input.name) {
+        return Error(ErrorCode::kInvalid, "artifact.stage",
+                     fmt::format("two inputs of {} are named {}", plan.stage, name), "give them other names");
+      }
+    }
+    if (lies_in(plan.out, input.path)) {
+      return Error(ErrorCode::kInvalid, "artifact.stage",
+                   fmt::format("the output {} lies inside the input {}", plan.out, input.path),
+                   "name an output folder elsewhere");
+    }
     m.inputs.emplace_back(input.name, LEAM_TRY(input_hash(env, input)));
+  }
   return m;
+}
+
+// A value as it comes back from a manifest: 1.0 is written as 1, and reading may cost a number its last bit.
+json::value reread(const json::value& value) {
+  auto read = parse_json(pretty_json(value), "parameter");
+  return read.ok() ? std::move(*read) : value;
+}
+
+std::string shown(const json::value& value) {
+  std::string text = pretty_json(value);
+  text.pop_back();
+  return text;
 }
 
 // The first thing in which two manifests differ, in words; empty when they agree.
@@ -45,10 +85,9 @@ std::string difference(const Manifest& old, const Manifest& now) {
   for (const auto& [key, value] : now.params) {
     const json::value* before = old.params.if_contains(key);
     if (before == nullptr) return fmt::format("parameter {} is new", std::string_view(key));
-    if (json::serialize(*before) != json::serialize(value)) {
-      return fmt::format("parameter {}: {} → {}", std::string_view(key), json::serialize(*before),
-                         json::serialize(value));
-    }
+    const json::value is = reread(value);
+    if (json::serialize(*before) != json::serialize(is))
+      return fmt::format("parameter {}: {} → {}", std::string_view(key), shown(*before), shown(is));
   }
   if (old.params.size() != now.params.size()) return "a parameter is gone";
   if (old.inputs.size() != now.inputs.size()) return "other inputs";
@@ -110,6 +149,7 @@ Result<StageWork> StageWork::begin(Env& env, const StagePlan& plan) {
   const StageStatus status = compare(env, plan, work.manifest_);
   if (status.state == StageState::kFresh) {
     work.fresh_ = true;
+    LEAM_TRY(env.remove_tree(work.work_folder()));  // left over when a kill came right after the manifest
     return work;
   }
   if (status.state == StageState::kPartial) {
@@ -126,7 +166,10 @@ Result<StageWork> StageWork::begin(Env& env, const StagePlan& plan) {
                    fmt::format("{} holds files that leam did not make", plan.out),
                    "name another output folder, or move them away");
     }
-    // The manifest goes first: from here on the folder is not complete any more. The plan goes last.
+    // A kill may come between any two of these steps. The work folder marks the files as ours to the end;
+    // the old plan goes before anything it vouches for; the new plan comes last.
+    LEAM_TRY(env.make_dirs(path_join(plan.out, kWorkFolder)));
+    LEAM_TRY(env.remove(plan_path(plan)));
     LEAM_TRY(env.remove(path_join(plan.out, kManifestName)));
     for (const DirEntry& e : entries) {
       if (e.path != kWorkFolder) LEAM_TRY(env.remove_tree(path_join(plan.out, e.path)));

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <ctime>
@@ -196,10 +197,15 @@ class FaultPlan {
     errno = ENOSPC;
     return os_error("write", path);
   }
+  // Removing and making folders needs no space, but a kill can come there too.
+  void step_without_bytes() {
+    if (fault_ == Fault::kKill && ++calls_ >= at_) ::_exit(137);
+  }
 
  private:
   Fault fault_;
-  uint64_t at_, calls_ = 0;
+  uint64_t at_;
+  std::atomic<uint64_t> calls_{0};
 };
 
 class FaultyFile : public OutFile {
@@ -242,10 +248,20 @@ class FaultyEnv : public Env {
     LEAM_TRY(plan_.step(to));
     return inner_->rename(from, to);
   }
-  Result<void> remove(const std::string& path) override { return inner_->remove(path); }
-  Result<void> remove_tree(const std::string& path) override { return inner_->remove_tree(path); }
-  Result<void> make_dirs(const std::string& path) override { return inner_->make_dirs(path); }
+  Result<void> remove(const std::string& path) override {
+    plan_.step_without_bytes();
+    return inner_->remove(path);
+  }
+  Result<void> remove_tree(const std::string& path) override {
+    plan_.step_without_bytes();
+    return inner_->remove_tree(path);
+  }
+  Result<void> make_dirs(const std::string& path) override {
+    plan_.step_without_bytes();
+    return inner_->make_dirs(path);
+  }
   Result<void> truncate(const std::string& path, uint64_t size) override {
+    plan_.step_without_bytes();
     return inner_->truncate(path, size);
   }
   int64_t now_us() override { return inner_->now_us(); }

@@ -71,6 +71,7 @@ class Env {
 // Fails on purpose. The n-th write-like call (write, sync, close, rename, create) from the start does
 // what `kind` says; later calls behave the same for kFull, and never come for kKill.
 //   kFull  ENOSPC from then on        kKill  the process ends at once, as by kill -9
+// For kKill, removing, truncating and making folders count too. Counting is safe from many threads.
 enum class Fault { kNone, kFull, kKill };
 std::unique_ptr<Env> faulty_env(std::unique_ptr<Env> inner, Fault fault, uint64_t at_call);
 
