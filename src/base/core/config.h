@@ -64,6 +64,8 @@ class Section {
   // A path, made absolute or relative to the working folder: relative ones start at leam.toml's folder.
   std::string path(std::string_view key, std::string_view fallback);
   std::vector<std::string> paths(std::string_view key, const std::vector<std::string>& fallback);
+  // A sub-table that is read as a section of its own ("corpus.rules") is no unknown key here.
+  void subsection(std::string_view key) { known_.emplace_back(key); }
   // Every key of the section in file order, for sections whose keys are the user's (marks all as known).
   std::vector<std::string> keys();
 
