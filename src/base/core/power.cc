@@ -26,6 +26,17 @@ bool read_number(const std::string& path, double& out) {
 
 }  // namespace
 
+Result<EnergyAssumptions> EnergyAssumptions::from(const Config& file) {
+  EnergyAssumptions a;
+  Section s = file.section("energy");
+  a.watts_per_cpu = s.number("watts_per_cpu", a.watts_per_cpu, 0.0, 10000.0);
+  a.pue = s.number("pue", a.pue, 1.0, 10.0);
+  a.grams_co2e_per_kwh = s.number("grams_co2e_per_kwh", a.grams_co2e_per_kwh, 0.0, 10000.0);
+  a.euros_per_kwh = s.number("euros_per_kwh", a.euros_per_kwh, 0.0, 1000.0);
+  LEAM_TRY(s.finish());
+  return a;
+}
+
 json::object Energy::to_json() const {
   return {{"kwh", kwh}, {"grams_co2e", grams_co2e}, {"method", measured ? "measured" : "estimated"}};
 }

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "base/core/config.h"
 #include "base/core/env.h"
 #include "base/core/json.h"
 
@@ -21,6 +22,11 @@ struct EnergyAssumptions {
   // Grid intensity in g CO2e per kWh. Default: EU-27 2023, about 210 (European Environment Agency,
   // greenhouse gas emission intensity of electricity generation).
   double grams_co2e_per_kwh = 210.0;
+  double euros_per_kwh =
+      0.20;  // EU-27 non-household average 2023/24 without VAT, rounded (Eurostat nrg_pc_205)
+
+  // [energy] of leam.toml: keys as the members.
+  static Result<EnergyAssumptions> from(const Config& file);
 };
 
 struct Energy {
