@@ -29,6 +29,9 @@ namespace leam::text {
 
 using TokenId = uint32_t;
 
+// Bytes of text that one call encodes; more is a bug of the caller.
+inline constexpr size_t kMaxText = size_t{1} << 30;
+
 struct EncodeOptions {
   // The tokens that the file's post-processor puts around a text (such as a begin-of-text).
   bool add_special = true;
