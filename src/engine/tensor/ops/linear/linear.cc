@@ -5,7 +5,9 @@
 namespace leam::tensor {
 
 Candidates linear_candidates() {
-  return {{"ref", Device::kCpu, DType::kF32, &kLinearRefF32},
+  return {{"onednn", Device::kCpu, DType::kF32, &kLinearOneDnn},
+          {"onednn", Device::kCpu, DType::kBF16, &kLinearOneDnn},
+          {"ref", Device::kCpu, DType::kF32, &kLinearRefF32},
           {"ref", Device::kCpu, DType::kBF16, &kLinearRefBF16}};
 }
 

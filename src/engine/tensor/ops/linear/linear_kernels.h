@@ -12,5 +12,6 @@ struct LinearKernels {
 };
 
 extern const LinearKernels kLinearRefF32, kLinearRefBF16;
+extern const LinearKernels kLinearOneDnn;  // either type
 
 }  // namespace leam::tensor

@@ -1,0 +1,240 @@
+#include "engine/tensor/cpu/gemm.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "engine/tensor/cpu/pack.h"
+#include "engine/tensor/dispatch.h"
+
+namespace leam::tensor::cpu {
+namespace {
+
+constexpr int64_t kTile = Products::kTile;
+constexpr int64_t kChunk = 512;  // rows of x and dy in one product of multiply_transposed
+
+size_t bytes_of(int64_t n, DType type) {
+  return static_cast<size_t>(n) * size_of(type);
+}
+
+const std::byte* at(const void* data, int64_t n, DType type) {
+  return static_cast<const std::byte*>(data) + bytes_of(n, type);
+}
+std::byte* at(void* data, int64_t n, DType type) {
+  return static_cast<std::byte*>(data) + bytes_of(n, type);
+}
+
+// The type that products of tensors of this type are computed in.
+DType inner_type(const Exec& exec, DType type) {
+  return type == DType::kBF16 && !exec.dispatch.products().has_bf16() ? DType::kF32 : type;
+}
+
+// An f32 copy of a bf16 matrix, dense.
+std::shared_ptr<std::byte[]> widened_copy(const Exec& exec, const Matrix& m) {
+  auto copy = exec.memory.allocate(bytes_of(m.rows * m.cols, DType::kF32));
+  auto* out = reinterpret_cast<float*>(copy.get());
+  exec.pool.run_range(static_cast<size_t>(m.rows), 64, [&](size_t begin, size_t end) {
+    for (size_t i = begin; i < end; ++i) {
+      const auto row = static_cast<int64_t>(i);
+      convert(static_cast<const BF16*>(m.data) + row * m.ld, out + row * m.cols, static_cast<size_t>(m.cols));
+    }
+  });
+  return copy;
+}
+
+}  // namespace
+
+Matrix matrix_of(const Tensor& t) {
+  return {t.raw(), t.dtype(), t.shape()[0], t.shape()[1], t.shape()[1]};
+}
+
+RightFactor RightFactor::pack(const Exec& exec, const Matrix& source, bool transposed) {
+  const Products& products = exec.dispatch.products();
+  Matrix b = source;
+  std::shared_ptr<std::byte[]> wide;
+  RightFactor r;
+  r.in_ = inner_type(exec, b.dtype);
+  if (r.in_ != b.dtype) {
+    wide = widened_copy(exec, b);
+    b = {wide.get(), DType::kF32, b.rows, b.cols, b.cols};
+  }
+  r.k_ = transposed ? b.cols : b.rows;
+  r.n_ = transposed ? b.rows : b.cols;
+  const int64_t full = std::min(kPanel, r.n_), last = r.panel_width(r.panels() - 1);
+  const PackLayout layout = products.layout(r.k_, full, r.in_);
+  const bool blocked = layout == PackLayout::kBlocks || layout == PackLayout::kPairs;
+  // Panels of a blocked layout follow each other just as all columns at once would lie.
+  r.whole_ =
+      blocked && products.layout(r.k_, last, r.in_) == layout && products.layout(r.k_, r.n_, r.in_) == layout;
+  r.panel_bytes_ = (products.packed_bytes(r.k_, full, r.in_) + 63) / 64 * 64;
+  const size_t last_bytes = products.packed_bytes(r.k_, last, r.in_);
+  r.data_ = exec.memory.allocate(r.panel_bytes_ * static_cast<size_t>(r.panels() - 1) +
+                                 std::max(last_bytes, last == full ? r.panel_bytes_ : 0));
+  if (r.whole_) {
+    exec.pool.run_range(static_cast<size_t>(r.n_), 64, [&](size_t begin, size_t end) {
+      pack_columns(layout, b.data, b.ld, transposed, r.k_, r.n_, static_cast<int64_t>(begin),
+                   static_cast<int64_t>(end), r.data_.get());
+    });
+    return r;
+  }
+  exec.pool.run(static_cast<size_t>(r.panels()), [&](size_t i) {
+    const auto p = static_cast<int64_t>(i);
+    const int64_t n0 = p * kPanel, width = r.panel_width(p);
+    const void* from = at(b.data, transposed ? n0 * b.ld : n0, r.in_);
+    std::byte* to = r.data_.get() + i * r.panel_bytes_;
+    const PackLayout how = products.layout(r.k_, width, r.in_);
+    if (how == PackLayout::kRows && !transposed) {
+      for (int64_t row = 0; row < r.k_; ++row)
+        std::memcpy(at(to, row * width, r.in_), at(from, row * b.ld, r.in_), bytes_of(width, r.in_));
+    } else if (how == PackLayout::kRows && r.in_ == DType::kF32) {
+      transpose(static_cast<const float*>(from), b.ld, width, r.k_, reinterpret_cast<float*>(to), width);
+    } else if (how == PackLayout::kBlocks || how == PackLayout::kPairs) {
+      pack_columns(how, from, b.ld, transposed, r.k_, width, 0, width, to);
+    } else {
+      products.reorder(from, b.ld, transposed, r.k_, width, r.in_, to);
+    }
+  });
+  return r;
+}
+
+const void* RightFactor::panel(int64_t panel) const {
+  return data_.get() + static_cast<size_t>(panel) * panel_bytes_;
+}
+
+RowProduct::RowProduct(const Exec& exec, const RightFactor& b, DType a_type, DType c_type, bool accumulate)
+    : exec_(&exec), b_(&b), a_type_(a_type), c_type_(c_type), accumulate_(accumulate) {
+  whole_ = b.panels() == 1 || (b.whole() != nullptr &&
+                               exec.dispatch.products().wide_as_panels(
+                                   {kTile, b.n(), b.k(), b.in(), DType::kF32, false}, RightFactor::kPanel));
+}
+
+ProductCall& RowProduct::call(int64_t m, int64_t n, DType out, bool accumulate) {
+  const ProductShape shape{m, n, b_->k(), b_->in(), out, accumulate};
+  for (auto& [s, c] : calls_)
+    if (s == shape) return c;
+  calls_.emplace_back(shape, ProductCall(exec_->dispatch.products(), exec_->memory, shape));
+  return calls_.back().second;
+}
+
+const void* RowProduct::widened(const void* a, int64_t rows) {
+  if (a_type_ == b_->in()) return a;
+  if (wide_ == nullptr) wide_ = exec_->memory.allocate(bytes_of(kTile * b_->k(), DType::kF32));
+  convert(static_cast<const BF16*>(a), reinterpret_cast<float*>(wide_.get()),
+          static_cast<size_t>(rows * b_->k()));
+  return wide_.get();
+}
+
+void RowProduct::run(const void* a, int64_t rows, const void* b, int64_t n, void* c, int64_t ldc) {
+  const Products& products = exec_->dispatch.products();
+  const DType in = b_->in();
+  const bool narrow = c_type_ == DType::kBF16 && in == DType::kF32;  // the inner result is f32
+  const DType out = narrow ? DType::kF32 : c_type_;
+  const bool direct = ldc == n && !narrow;
+  const int64_t m = products.height({kTile, n, b_->k(), in, out, direct && accumulate_}, rows);
+  if (rows < m) {
+    if (pad_ == nullptr) pad_ = exec_->memory.allocate(bytes_of(kTile * b_->k(), in));
+    std::memcpy(pad_.get(), a, bytes_of(rows * b_->k(), in));
+    std::memset(at(pad_.get(), rows * b_->k(), in), 0, bytes_of((m - rows) * b_->k(), in));
+    a = pad_.get();
+  }
+  if (direct && rows == m) {
+    call(m, n, out, accumulate_)(a, b, c);
+    return;
+  }
+  if (result_ == nullptr)
+    result_ = exec_->memory.allocate(bytes_of(kTile * (whole_ ? b_->n() : n), DType::kF32));
+  // What is there goes in first, so that the sum is rounded once and by the same hands as in `direct`.
+  const bool sum = accumulate_ && !narrow;
+  if (sum) {
+    for (int64_t i = 0; i < rows; ++i)
+      std::memcpy(at(result_.get(), i * n, out), at(c, i * ldc, out), bytes_of(n, out));
+    std::memset(at(result_.get(), rows * n, out), 0, bytes_of((m - rows) * n, out));
+  }
+  call(m, n, out, sum)(a, b, result_.get());
+  for (int64_t i = 0; i < rows; ++i) {
+    if (!narrow) {
+      std::memcpy(at(c, i * ldc, out), at(result_.get(), i * n, out), bytes_of(n, out));
+      continue;
+    }
+    auto* from = reinterpret_cast<float*>(result_.get()) + i * n;
+    auto* to = static_cast<BF16*>(c) + i * ldc;
+    if (accumulate_)
+      for (int64_t j = 0; j < n; ++j) from[j] += to_float(to[j]);
+    convert(from, to, static_cast<size_t>(n));
+  }
+}
+
+void RowProduct::panel(const void* a, int64_t rows, int64_t panel, void* c, int64_t ldc) {
+  run(widened(a, rows), rows, b_->panel(panel), b_->panel_width(panel), c, ldc);
+}
+
+void RowProduct::all(const void* a, int64_t rows, void* c, int64_t ldc) {
+  const void* wide = widened(a, rows);
+  if (whole_) {
+    run(wide, rows, b_->panel(0), b_->n(), c, ldc);
+    return;
+  }
+  for (int64_t p = 0; p < b_->panels(); ++p)
+    run(wide, rows, b_->panel(p), b_->panel_width(p), at(c, p * RightFactor::kPanel, c_type_), ldc);
+}
+
+void multiply(const Exec& exec, const void* a, DType a_type, int64_t rows, const RightFactor& b, void* c,
+              DType c_type, bool accumulate) {
+  const int64_t tiles = (rows + kTile - 1) / kTile;
+  // Few rows leave too few tiles for the threads: then the panels of columns are tasks too.
+  const int64_t cut = tiles >= 8 ? 1 : b.panels();
+  exec.pool.run(static_cast<size_t>(tiles * cut), [&](size_t task) {
+    const auto i = static_cast<int64_t>(task);
+    const int64_t row = i / cut * kTile, count = std::min(kTile, rows - row);
+    RowProduct product(exec, b, a_type, c_type, accumulate);
+    const void* from = at(a, row * b.k(), a_type);
+    if (cut == 1) {
+      product.all(from, count, at(c, row * b.n(), c_type), b.n());
+    } else {
+      product.panel(from, count, i % cut, at(c, row * b.n() + i % cut * RightFactor::kPanel, c_type), b.n());
+    }
+  });
+}
+
+void multiply_transposed(const Exec& exec, const Matrix& dy_in, const Matrix& x_in, float* dw) {
+  const DType in = inner_type(exec, x_in.dtype);
+  Matrix dy = dy_in, x = x_in;
+  std::shared_ptr<std::byte[]> wide_dy, wide_x;
+  if (in != x.dtype) {
+    wide_dy = widened_copy(exec, dy);
+    wide_x = widened_copy(exec, x);
+    dy = {wide_dy.get(), DType::kF32, dy.rows, dy.cols, dy.cols};
+    x = {wide_x.get(), DType::kF32, x.rows, x.cols, x.cols};
+  }
+  const int64_t N = x.rows, O = dy.cols, I = x.cols;
+  const int64_t chunks = (N + kChunk - 1) / kChunk;
+  std::vector<RightFactor> right;
+  for (int64_t c = 0; c < chunks; ++c) {
+    const int64_t rows = std::min(kChunk, N - c * kChunk);
+    right.push_back(RightFactor::pack(exec, {at(x.data, c * kChunk * x.ld, in), in, rows, I, x.ld}, false));
+  }
+  exec.pool.run(static_cast<size_t>((O + kTile - 1) / kTile), [&](size_t task) {
+    const int64_t o = static_cast<int64_t>(task) * kTile, width = std::min(kTile, O - o);
+    const auto turned = exec.memory.allocate(bytes_of(kTile * kChunk, in));
+    std::optional<RowProduct> product;
+    int64_t product_rows = -1;
+    for (int64_t c = 0; c < chunks; ++c) {
+      const RightFactor& b = right[static_cast<size_t>(c)];
+      const int64_t rows = b.k();
+      const void* from = at(dy.data, c * kChunk * dy.ld + o, in);
+      if (in == DType::kBF16) {
+        transpose(static_cast<const BF16*>(from), dy.ld, rows, width, reinterpret_cast<BF16*>(turned.get()),
+                  rows);
+      } else {
+        transpose(static_cast<const float*>(from), dy.ld, rows, width, reinterpret_cast<float*>(turned.get()),
+                  rows);
+      }
+      // Chunks of one height share their product, the last one may need its own.
+      if (product_rows != rows) product.emplace(exec, b, in, DType::kF32, true);
+      product_rows = rows;
+      product->use(b);
+      product->all(turned.get(), width, dw + o * I, I);
+    }
+  });
+}
+
+}  // namespace leam::tensor::cpu
