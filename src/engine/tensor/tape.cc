@@ -109,8 +109,13 @@ void Tape::backward(const Var& loss, float scale) {
   }
   Tensor seed = Tensor::of(exec_->memory, loss.shape(), std::span<const float>(&scale, 1));
   loss.node_->grad = seed.to(exec_->memory, loss.value().dtype());
-  for (size_t i = order_.size(); i-- > 0;) {
-    const std::shared_ptr<Var::Node> node = order_[i].lock();
+  // Held from here on: a node that has run lets go of its inputs, which may be their last owner.
+  std::vector<std::shared_ptr<Var::Node>> nodes;
+  nodes.reserve(order_.size());
+  for (const std::weak_ptr<Var::Node>& node : order_) nodes.push_back(node.lock());
+  while (!nodes.empty()) {
+    const std::shared_ptr<Var::Node> node = std::move(nodes.back());
+    nodes.pop_back();
     if (node == nullptr) continue;
     if (node->grad.defined()) {
       Sink sink(exec_->memory, *node);

@@ -3,6 +3,7 @@
 
 #include <string_view>
 
+#include "engine/tensor/cpu/elementwise.h"
 #include "engine/tensor/dispatch.h"
 #include "engine/tensor/tape.h"
 
@@ -27,9 +28,6 @@ GradOut grad_out(GradSink& sink, size_t input);
 template <class Body>
 void with_f32_grad(const Exec& exec, GradSink& sink, size_t input, const Body& body);
 
-// target += scale · source, both f32, or bf16 target.
-void add_scaled(const Exec& exec, Tensor& target, bool fresh, const Tensor& source, float scale);
-
 template <class Body>
 void with_f32_grad(const Exec& exec, GradSink& sink, size_t input, const Body& body) {
   if (!sink.wants(input)) return;
@@ -41,7 +39,7 @@ void with_f32_grad(const Exec& exec, GradSink& sink, size_t input, const Body& b
   }
   Tensor sum = Tensor::zeros(exec.memory, g.shape(), DType::kF32);
   body(sum);
-  add_scaled(exec, g, fresh, sum, 1.0f);
+  cpu::add_scaled(exec, g, fresh, sum, 1.0f);
 }
 
 }  // namespace leam::tensor

@@ -24,7 +24,7 @@ Var add(Tape& tape, const Var& a, const Var& b) {
         // `fresh` only when the gradient is a parameter's: never here, take() would have served.
         kernels<AddKernels>(exec, dy.dtype()).forward(exec, g, dy, g);
       } else {
-        add_scaled(exec, g, fresh, dy.to(exec.memory, DType::kF32), 1.0f);
+        cpu::add_scaled(exec, g, fresh, dy.to(exec.memory, DType::kF32), 1.0f);
       }
     }
   });

@@ -40,7 +40,7 @@ Var classifier_loss(Tape& tape, const Var& x, const Var& w, const Tensor& target
                        if (!sink.wants(input)) continue;
                        bool fresh = false;
                        Tensor& g = sink.grad(input, fresh);
-                       add_scaled(exec, g, fresh, input == 0 ? dx : dw, scale);
+                       cpu::add_scaled(exec, g, fresh, input == 0 ? dx : dw, scale);
                      }
                    });
 }
