@@ -48,6 +48,7 @@ function(leam_room dir)
     add_library(${target} STATIC ${sources})
   endif()
   target_link_libraries(${target} PUBLIC leam_flags ${links})
+  include(${dir}/room.cmake OPTIONAL)  # what a room needs beyond this, such as an embedded file
 
   if(room STREQUAL "cli")
     return()
