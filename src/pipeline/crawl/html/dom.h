@@ -30,6 +30,7 @@ struct Node {
   NodeType type;
   Tag tag;
   Ns ns;
+  uint32_t index;  // free for whoever walks the tree
 
   bool is(Tag t) const { return tag == t && type == NodeType::kElement; }
   bool is_element() const { return type == NodeType::kElement; }
