@@ -1,33 +1,11 @@
 #include "engine/learn/gradient.h"
 
-#include <array>
 #include <bit>
 #include <cmath>
-#include <cstring>
+
+#include "engine/tensor/cpu/elementwise.h"
 
 namespace leam::learn {
-namespace {
-
-constexpr size_t kGrain = 1 << 16;  // elements a task
-constexpr size_t kLanes = 16;
-
-double chunk_squares(const float* x, size_t n) {
-  double total = 0;
-  for (size_t begin = 0; begin < n; begin += 4096) {
-    const size_t end = std::min(n, begin + 4096);
-    std::array<float, kLanes> lanes{};
-    size_t i = begin;
-    for (; i + kLanes <= end; i += kLanes) {
-      for (size_t l = 0; l < kLanes; ++l) lanes[l] += x[i + l] * x[i + l];
-    }
-    for (size_t l = 0; i < end; ++i, ++l) lanes[l] += x[i] * x[i];
-    for (const float lane : lanes) total += double{lane};
-  }
-  return total;
-}
-
-}  // namespace
-
 GradientTree::GradientTree(const Parameters& parameters, const tensor::Exec& exec)
     : parameters_(&parameters), exec_(&exec) {}
 
@@ -62,12 +40,8 @@ std::vector<tensor::Tensor>& GradientTree::views() {
 void GradientTree::merge_top() {
   Node right = std::move(stack_.back());
   stack_.pop_back();
-  float* a = stack_.back().flat.data<float>();
-  float* b = right.flat.data<float>();
-  exec_->pool.run_range(static_cast<size_t>(parameters_->size()), kGrain, [&](size_t begin, size_t end) {
-    for (size_t i = begin; i < end; ++i) a[i] += b[i];
-    std::memset(b + begin, 0, (end - begin) * sizeof(float));
-  });
+  tensor::cpu::add_to(*exec_, stack_.back().flat, right.flat);
+  tensor::cpu::fill_zero(*exec_, right.flat);
   spare_.push_back(std::move(right));
 }
 
@@ -82,22 +56,15 @@ void GradientTree::push() {
 const tensor::Tensor& GradientTree::sum() {
   bug_if(stack_.empty() || current_.flat.defined(), "sum of an unfinished gradient");
   while (stack_.size() > 1) merge_top();
-  pushed_ = 0;
-  spare_.push_back(std::move(stack_.back()));
-  stack_.clear();
-  return spare_.back().flat;
+  return stack_.back().flat;
 }
 
-double sum_of_squares(const tensor::Tensor& flat, ThreadPool& pool) {
-  const auto n = static_cast<size_t>(flat.numel());
-  const float* x = flat.data<float>();
-  std::vector<double> partial((n + kGrain - 1) / kGrain);
-  pool.run_range(n, kGrain, [&](size_t begin, size_t end) {
-    partial[begin / kGrain] = chunk_squares(x + begin, end - begin);
-  });
-  double total = 0;
-  for (const double p : partial) total += p;
-  return total;
+void GradientTree::reset() {
+  bug_if(stack_.size() != 1, "reset of an unfinished gradient");
+  tensor::cpu::fill_zero(*exec_, stack_.back().flat);
+  spare_.push_back(std::move(stack_.back()));
+  stack_.clear();
+  pushed_ = 0;
 }
 
 std::string first_not_finite(const Parameters& parameters, const tensor::Tensor& flat) {

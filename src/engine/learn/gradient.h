@@ -12,7 +12,8 @@ namespace leam::learn {
 // step's micro-batches has one shape whoever computes which part of it, and needs log2(n) + 1 buffers.
 //
 //   for (…) { Tensor& g = tree.next(); …backward adds to views of g…; tree.push(); }
-//   Tensor& sum = tree.sum();      // then learn from it and zero it
+//   const Tensor& sum = tree.sum();
+//   …learn…; tree.reset();
 class GradientTree {
  public:
   GradientTree(const Parameters& parameters, const tensor::Exec& exec);
@@ -22,8 +23,9 @@ class GradientTree {
   std::vector<tensor::Tensor>& views();
   // next()'s buffer is complete.
   void push();
-  // The sum of all pushed; ends the step. The caller leaves the buffer zeroed.
+  // The sum of all pushed; valid until reset(), which ends the step.
   const tensor::Tensor& sum();
+  void reset();
 
   static int buffers(int64_t micro_batches);  // that a step of so many needs
 
@@ -41,9 +43,6 @@ class GradientTree {
   Node current_;
   int64_t pushed_ = 0;
 };
-
-// Σ x² over a flat block, in an order that depends on its size alone.
-double sum_of_squares(const tensor::Tensor& flat, ThreadPool& pool);
 
 // The first parameter with a NaN or infinity in its gradient; empty when there is none.
 std::string first_not_finite(const Parameters& parameters, const tensor::Tensor& flat);

@@ -1,9 +1,8 @@
 #include "engine/learn/optimizer.h"
 
 #include <cmath>
-#include <cstring>
 
-#include "engine/learn/gradient.h"
+#include "engine/tensor/cpu/elementwise.h"
 #include "engine/tensor/ops/linear/linear.h"
 
 namespace leam::learn {
@@ -75,49 +74,44 @@ Optimizer::Optimizer(const Parameters& parameters, const OptimizerConfig& config
       orthogonal_.push_back(p);
       continue;
     }
-    for (int64_t at = p.begin; at < p.begin + p.size; at += kPiece)
-      pieces_.push_back({at, std::min(at + kPiece, p.begin + p.size), matrix});
+    const int64_t end = p.begin + p.size;
+    // What lies between two parameters is zero and stays so.
+    if (!ranges_.empty() && ranges_.back().decays == matrix && end > ranges_.back().end &&
+        p.begin - ranges_.back().end < Parameters::kAlign) {
+      ranges_.back().end = end;
+    } else {
+      ranges_.push_back({p.begin, end, matrix});
+    }
   }
 }
 
 void Optimizer::step(int64_t step, double rate, double scale, const Tensor& gradient) {
   bug_if(gradient.numel() != parameters_->size(), "a gradient of another size");
-  float* g = gradient.data<float>();
-  exec_.pool.run(pieces_.size(), [&](size_t i) { adamw(pieces_[i], step, rate, scale, g); });
-  for (const FlatParameter& p : orthogonal_) muon(p, rate, scale, g);
+  for (const Range& range : ranges_) adamw(range, step, rate, scale, gradient);
+  for (const FlatParameter& p : orthogonal_) muon(p, rate, scale, gradient);
 }
 
-void Optimizer::adamw(const Piece& piece, int64_t step, double rate, double scale, float* gradient) const {
-  const double t = static_cast<double>(step) + 1.0;
-  const auto b1 = static_cast<float>(config_.beta1), b2 = static_cast<float>(config_.beta2);
-  const float c1 = 1.0F - b1, c2 = 1.0F - b2;
-  // η·m̂/(sqrt(v̂)+ε) = (η/(1-β1^t))·m / (sqrt(v)/sqrt(1-β2^t) + ε)
-  const auto lr = static_cast<float>(rate / (1.0 - std::pow(config_.beta1, t)));
-  const auto root = static_cast<float>(1.0 / std::sqrt(1.0 - std::pow(config_.beta2, t)));
-  const auto eps = static_cast<float>(config_.eps);
-  const auto keep = static_cast<float>(piece.decays ? 1.0 - rate * config_.weight_decay : 1.0);
-  const auto s = static_cast<float>(scale);
-  float* w = parameters_->master();
-  float* m = m_.data<float>();
-  float* v = v_.data<float>();
-  for (int64_t i = piece.begin; i < piece.end; ++i) {
-    const float g = s * gradient[i];
-    m[i] = b1 * m[i] + c1 * g;
-    v[i] = b2 * v[i] + c2 * (g * g);
-    w[i] = keep * w[i] - lr * m[i] / (std::sqrt(v[i]) * root + eps);
-  }
-  const auto n = static_cast<size_t>(piece.end - piece.begin);
-  std::memset(gradient + piece.begin, 0, n * sizeof(float));
-  if (tensor::BF16* copy = parameters_->copy()) {
-    for (int64_t i = piece.begin; i < piece.end; ++i) copy[i] = tensor::to_bf16(w[i]);
-  }
+void Optimizer::adamw(const Range& range, int64_t step, double rate, double scale, const Tensor& gradient) {
+  tensor::cpu::AdamW a;
+  a.lr = static_cast<float>(rate);
+  a.beta1 = static_cast<float>(config_.beta1);
+  a.beta2 = static_cast<float>(config_.beta2);
+  a.eps = static_cast<float>(config_.eps);
+  a.weight_decay = static_cast<float>(range.decays ? config_.weight_decay : 0.0);
+  a.step = step + 1;
+  a.grad_scale = static_cast<float>(scale);
+  const auto cut = [&](const Tensor& flat) { return flat.rows(range.begin, range.end); };
+  Tensor w = cut(parameters_->master_tensor()), m = cut(m_), v = cut(v_);
+  Tensor copy = parameters_->copy() == nullptr ? Tensor() : cut(parameters_->copy_tensor());
+  tensor::cpu::adamw(exec_, a, cut(gradient), w, m, v, copy.defined() ? &copy : nullptr);
 }
 
-void Optimizer::muon(const FlatParameter& p, double rate, double scale, float* gradient) {
+void Optimizer::muon(const FlatParameter& p, double rate, double scale, const Tensor& gradient) {
   const int64_t rows = p.spec.shape[0], cols = p.spec.shape[1];
   float* w = parameters_->master() + p.begin;
   float* m = m_.data<float>() + p.begin;
-  float* g = gradient + p.begin;
+  const Tensor direction = gradient.rows(p.begin, p.begin + p.size);
+  float* g = direction.data<float>();
   const auto size = static_cast<size_t>(p.size);
   const auto mu = static_cast<float>(config_.momentum);
   const auto s = static_cast<float>(scale);
@@ -129,8 +123,7 @@ void Optimizer::muon(const FlatParameter& p, double rate, double scale, float* g
       g[i] = mu * m[i] + (1.0F - mu) * now;
     }
   });
-  const Tensor direction = Tensor::view(p.spec.shape, DType::kF32, g, nullptr);
-  const double norm = std::sqrt(sum_of_squares(direction.reshaped({p.size}), exec_.pool));
+  const double norm = std::sqrt(tensor::cpu::squared_norm(exec_, direction));
   Tensor x = Tensor::empty(exec_.memory, {rows, cols}, DType::kBF16);
   const auto unit = static_cast<float>(1.0 / (norm + 1e-20));
   exec_.pool.run_range(size, kPiece, [&](size_t begin, size_t end) {
@@ -146,7 +139,6 @@ void Optimizer::muon(const FlatParameter& p, double rate, double scale, float* g
   exec_.pool.run_range(size, kPiece, [&](size_t begin, size_t end) {
     for (size_t i = begin; i < end; ++i) {
       w[i] = keep * w[i] - lr * tensor::to_float(x.data<tensor::BF16>()[i]);
-      g[i] = 0.0F;
     }
     if (copy != nullptr) {
       for (size_t i = begin; i < end; ++i) copy[i] = tensor::to_bf16(w[i]);

@@ -30,7 +30,8 @@ class Optimizer {
  public:
   Optimizer(const Parameters& parameters, const OptimizerConfig& config, const tensor::Exec& exec);
 
-  // One update (number `step`, 0-based) from `scale`·`gradient`, which is zeroed. The bf16 copy follows.
+  // One update (number `step`, 0-based) from `scale`·`gradient`, whose content is lost. The bf16 copy
+  // follows.
   void step(int64_t step, double rate, double scale, const tensor::Tensor& gradient);
 
   // Flat like the parameters. Muon's matrices use only the first.
@@ -39,18 +40,18 @@ class Optimizer {
   const OptimizerConfig& config() const { return config_; }
 
  private:
-  struct Piece {  // of one parameter, small enough for one task
+  struct Range {  // neighbours in the flat block that are treated alike
     int64_t begin = 0, end = 0;
     bool decays = false;
   };
-  void adamw(const Piece& piece, int64_t step, double rate, double scale, float* gradient) const;
-  void muon(const FlatParameter& parameter, double rate, double scale, float* gradient);
+  void adamw(const Range& range, int64_t step, double rate, double scale, const tensor::Tensor& gradient);
+  void muon(const FlatParameter& parameter, double rate, double scale, const tensor::Tensor& gradient);
 
   const Parameters* parameters_;
   OptimizerConfig config_;
   tensor::Exec exec_;
   tensor::Tensor m_, v_;
-  std::vector<Piece> pieces_;              // updated by AdamW
+  std::vector<Range> ranges_;              // updated by AdamW
   std::vector<FlatParameter> orthogonal_;  // updated by Muon
 };
 

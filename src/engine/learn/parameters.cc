@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "base/core/rng.h"
+#include "engine/tensor/cpu/elementwise.h"
 
 namespace leam::learn {
 namespace {
@@ -29,13 +30,8 @@ Parameters::Parameters(const tensor::Exec& exec, const nn::DecoderConfig& config
   if (compute == DType::kBF16) copy_ = Tensor::zeros(exec.memory, {size_}, DType::kBF16);
 }
 
-void Parameters::refresh_copy(ThreadPool& pool) const {
-  if (!copy_.defined()) return;
-  const float* from = master();
-  tensor::BF16* to = copy();
-  pool.run_range(static_cast<size_t>(size_), kGrain, [&](size_t begin, size_t end) {
-    for (size_t i = begin; i < end; ++i) to[i] = tensor::to_bf16(from[i]);
-  });
+void Parameters::refresh_copy(const tensor::Exec& exec) {
+  if (copy_.defined()) tensor::cpu::copy(exec, master_, copy_);
 }
 
 std::unique_ptr<nn::Decoder> Parameters::decoder() const {
@@ -59,7 +55,7 @@ std::vector<Tensor> Parameters::views(const Tensor& flat) const {
   return out;
 }
 
-void Parameters::init(uint64_t seed, ThreadPool& pool) const {
+void Parameters::init(uint64_t seed, const tensor::Exec& exec) {
   const double std = config_.init_std;
   const double residual = std / std::sqrt(2.0 * static_cast<double>(config_.n_layers));
   for (size_t index = 0; index < list_.size(); ++index) {
@@ -72,11 +68,11 @@ void Parameters::init(uint64_t seed, ThreadPool& pool) const {
     const bool back = p.spec.name.ends_with("o_proj.weight") || p.spec.name.ends_with("down_proj.weight");
     const auto scale = static_cast<float>(back ? residual : std);
     const Stream draws(seed, purpose("init"), 0, static_cast<uint32_t>(index));
-    pool.run_range(static_cast<size_t>(p.size), kGrain, [&](size_t begin, size_t end) {
+    exec.pool.run_range(static_cast<size_t>(p.size), kGrain, [&](size_t begin, size_t end) {
       for (size_t i = begin; i < end; ++i) w[i] = scale * draws.normal(i);
     });
   }
-  refresh_copy(pool);
+  refresh_copy(exec);
 }
 
 }  // namespace leam::learn

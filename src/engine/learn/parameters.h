@@ -33,8 +33,10 @@ class Parameters {
   float* master() const { return master_.data<float>(); }
   // The bf16 copy, or nullptr when computing in f32.
   tensor::BF16* copy() const { return copy_.defined() ? copy_.data<tensor::BF16>() : nullptr; }
+  const tensor::Tensor& master_tensor() const { return master_; }
+  const tensor::Tensor& copy_tensor() const { return copy_; }  // undefined when computing in f32
   // Rounds every master weight into the copy.
-  void refresh_copy(ThreadPool& pool) const;
+  void refresh_copy(const tensor::Exec& exec);
 
   // What the model reads: views of the copy (gains: of the master).
   std::unique_ptr<nn::Decoder> decoder() const;
@@ -44,7 +46,7 @@ class Parameters {
 
   // Normal weights by (seed, parameter, element): tables and inputs std, projections back into the
   // residual stream std / sqrt(2·layers) (Radford et al., 2019), gains 1. std is config.init_std.
-  void init(uint64_t seed, ThreadPool& pool) const;
+  void init(uint64_t seed, const tensor::Exec& exec);
 
  private:
   nn::DecoderConfig config_;

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/tensor/cpu/elementwise.h"
+
 namespace leam::learn {
 namespace {
 
@@ -48,7 +50,7 @@ Result<StepResult> Trainer::step(const DataOrder& order, int64_t step, double ra
   const tensor::Tensor& gradient = gradients_.sum();
   StepResult result;
   result.loss = tree_sum(std::move(losses)) / rows;
-  result.gradient_norm = std::sqrt(sum_of_squares(gradient, exec_.pool));
+  result.gradient_norm = std::sqrt(tensor::cpu::squared_norm(exec_, gradient));
   if (!std::isfinite(result.loss) || !std::isfinite(result.gradient_norm)) {
     const std::string where = first_not_finite(parameters_, gradient);
     return Error(
@@ -59,6 +61,7 @@ Result<StepResult> Trainer::step(const DataOrder& order, int64_t step, double ra
   }
   const bool clipped = config_.clip > 0 && result.gradient_norm > config_.clip;
   optimizer_.step(step, rate, clipped ? config_.clip / result.gradient_norm : 1.0, gradient);
+  gradients_.reset();
   return result;
 }
 

@@ -44,9 +44,10 @@ class Trainer {
   Result<StepResult> step(const DataOrder& order, int64_t step, double rate);
 
   // After the parameters were written from outside.
-  void parameters_changed() { parameters_.refresh_copy(exec_.pool); }
+  void parameters_changed() { parameters_.refresh_copy(exec_); }
 
   const TrainerConfig& config() const { return config_; }
+  Parameters& parameters() { return parameters_; }
   const Parameters& parameters() const { return parameters_; }
   const Optimizer& optimizer() const { return optimizer_; }
   const nn::Decoder& decoder() const { return *decoder_; }

@@ -123,7 +123,7 @@ double training_flops(const learn::TrainerConfig& t) {  // a step
 Result<double> probe(const learn::TrainerConfig& config, const artifact::ShardSet& shards,
                      const tensor::Exec& exec, Env& env, double seconds) {
   learn::Trainer trainer(config, exec);
-  trainer.parameters().init(config.seed, exec.pool);
+  trainer.parameters().init(config.seed, exec);
   const auto order = LEAM_TRY(learn::DataOrder::create(shards, config.T, config.seed));
   const int64_t start = env.monotonic_ns();
   const auto since = [&](int64_t from) { return static_cast<double>(env.monotonic_ns() - from) * 1e-9; };

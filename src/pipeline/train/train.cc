@@ -131,7 +131,7 @@ Result<void> Run::load_or_init() {
   const std::string newest =
       LEAM_TRY(learn::newest_checkpoint(ctx_.env, path_join(work_.work_folder(), kCheckpoints)));
   if (newest.empty()) {
-    trainer_->parameters().init(choice_.trainer.seed, ctx_.pool);
+    trainer_->parameters().init(choice_.trainer.seed, exec_);
     return {};
   }
   const learn::CheckpointState state = LEAM_TRY(learn::read_checkpoint(ctx_.env, newest, *trainer_));
