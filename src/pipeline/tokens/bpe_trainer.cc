@@ -21,23 +21,22 @@ class PairTable {
   struct Pair {
     uint32_t left = 0, right = 0;
     int64_t count = 0;
-    uint32_t touched = 0;         // the last merge that raised its count
     std::vector<uint32_t> words;  // may hold words that lost the pair since
   };
 
-  Pair& at(uint32_t left, uint32_t right) {
+  // The pair's number; it is made when it is not there.
+  uint32_t at(uint32_t left, uint32_t right) {
     if (2 * (pairs_.size() + 1) > slots_.size()) grow();
     size_t i = slot(left, right);
     for (; slots_[i] != kFree; i = (i + 1) & (slots_.size() - 1)) {
-      Pair& p = pairs_[slots_[i]];
-      if (p.left == left && p.right == right) return p;
+      const Pair& p = pairs_[slots_[i]];
+      if (p.left == left && p.right == right) return slots_[i];
     }
     slots_[i] = static_cast<uint32_t>(pairs_.size());
-    pairs_.push_back({left, right, 0, 0, {}});
-    return pairs_.back();
+    pairs_.push_back({left, right, 0, {}});
+    return slots_[i];
   }
-  size_t index(const Pair& p) const { return static_cast<size_t>(&p - pairs_.data()); }
-  Pair& operator[](size_t index) { return pairs_[index]; }
+  Pair& operator[](size_t number) { return pairs_[number]; }
   size_t size() const { return pairs_.size(); }
 
  private:
@@ -97,9 +96,22 @@ class Trainer {
   }
 
  private:
+  // A word lies in symbols_ from unit * kUnit on: its count (two entries), its size, its symbols. One place
+  // in memory for all of it: visiting words in the order of a pair's list is what training waits for.
+  static constexpr size_t kUnit = 4, kHead = 3;
   struct Word {
-    uint64_t begin = 0, count = 0;
-    uint32_t size = 0;
+    uint32_t* head;
+    uint32_t* symbols() const { return head + kHead; }
+    uint32_t& size() const { return head[2]; }
+    int64_t count() const { return static_cast<int64_t>(static_cast<uint64_t>(head[1]) << 32 | head[0]); }
+  };
+  Word word(uint32_t unit) { return {symbols_.data() + unit * kUnit}; }
+
+  // What one merge changes about the pairs with one neighbour on one side.
+  struct Side {
+    int64_t count = 0;  // occurrences of the neighbour
+    uint32_t pair = 0;  // of the neighbour and the new token
+    uint32_t step = 0;  // which merge this is about
   };
 
   void alphabet() {
@@ -121,25 +133,31 @@ class Trainer {
   }
 
   void words(const WordCounts& counts) {
-    counts.each([this](std::string_view word, uint64_t count) {
+    std::vector<uint32_t> units;
+    counts.each([&](std::string_view word, uint64_t count) {
       if (word.size() < 2) return;  // nothing to merge
-      words_.push_back({symbols_.size(), count, static_cast<uint32_t>(word.size())});
+      units.push_back(static_cast<uint32_t>(symbols_.size() / kUnit));
+      symbols_.push_back(static_cast<uint32_t>(count));
+      symbols_.push_back(static_cast<uint32_t>(count >> 32));
+      symbols_.push_back(static_cast<uint32_t>(word.size()));
       for (const char c : word) symbols_.push_back(byte_ids_[static_cast<uint8_t>(c)]);
+      while (symbols_.size() % kUnit != 0) symbols_.push_back(0);
+      bug_if(symbols_.size() / kUnit > UINT32_MAX, "more words than this trainer can number");
     });
-    for (uint32_t w = 0; w < words_.size(); ++w) {
-      const uint32_t* s = symbols_.data() + words_[w].begin;
-      for (uint32_t i = 0; i + 1 < words_[w].size; ++i) {
-        PairTable::Pair& p = pairs_.at(s[i], s[i + 1]);
-        p.count += static_cast<int64_t>(words_[w].count);
-        if (p.words.empty() || p.words.back() != w) p.words.push_back(w);
+    for (const uint32_t unit : units) {
+      const Word w = word(unit);
+      for (uint32_t i = 0; i + 1 < w.size(); ++i) {
+        PairTable::Pair& p = pairs_[pairs_.at(w.symbols()[i], w.symbols()[i + 1])];
+        p.count += w.count();
+        if (p.words.empty() || p.words.back() != unit) p.words.push_back(unit);
       }
     }
-    for (size_t i = 0; i < pairs_.size(); ++i) push(i);
+    for (uint32_t i = 0; i < pairs_.size(); ++i) push(i);
   }
 
-  void push(size_t pair) {
+  void push(uint32_t pair) {
     const PairTable::Pair& p = pairs_[pair];
-    if (p.count > 0) heap_.push({p.count, p.left, p.right, static_cast<uint32_t>(pair)});
+    if (p.count > 0) heap_.push({p.count, p.left, p.right, pair});
   }
 
   void merge(const Candidate& top, uint32_t step) {
@@ -148,58 +166,81 @@ class Trainer {
     const uint32_t id = known->second;
     if (fresh) out_.tokens.push_back(joined);
     out_.merges.push_back({top.left, top.right});
-    const std::vector<uint32_t> words = std::move(pairs_[top.pair].words);
-    raised_.clear();
-    for (const uint32_t w : words) merge_in_word(w, top.left, top.right, id, step);
-    PairTable::Pair& merged = pairs_[top.pair];
-    merged.count = 0;
-    merged.words = {};
-    for (const size_t pair : raised_) push(pair);
+    before_.resize(out_.tokens.size());
+    behind_.resize(out_.tokens.size());
+    touched_before_.clear();
+    touched_behind_.clear();
+    const std::vector<uint32_t> units = std::move(pairs_[top.pair].words);
+    for (size_t i = 0; i < units.size(); ++i) {
+      if (i + kAhead < units.size()) __builtin_prefetch(symbols_.data() + units[i + kAhead] * kUnit);
+      merge_in_word(units[i], top.left, top.right, id, step);
+    }
+    for (const uint32_t t : touched_before_) {
+      pairs_[pairs_.at(t, top.left)].count -= before_[t].count;
+      pairs_[before_[t].pair].count += before_[t].count;
+    }
+    for (const uint32_t t : touched_behind_) {
+      pairs_[pairs_.at(top.right, t)].count -= behind_[t].count;
+      pairs_[behind_[t].pair].count += behind_[t].count;
+    }
+    pairs_[top.pair].count = 0;
+    pairs_[top.pair].words = {};
+    // The pair of the new token with itself may be in both lists; twice in the heap does no harm.
+    for (const uint32_t t : touched_before_) push(before_[t].pair);
+    for (const uint32_t t : touched_behind_) push(behind_[t].pair);
   }
 
-  void merge_in_word(uint32_t w, uint32_t left, uint32_t right, uint32_t id, uint32_t step) {
-    Word& word = words_[w];
-    uint32_t* s = symbols_.data() + word.begin;
-    const int64_t count = static_cast<int64_t>(word.count);
-    uint32_t n = word.size, to = 0;
+  void merge_in_word(uint32_t unit, uint32_t left, uint32_t right, uint32_t id, uint32_t step) {
+    const Word w = word(unit);
+    uint32_t* s = w.symbols();
+    const int64_t count = w.count();
+    const uint32_t n = w.size();
+    uint32_t to = 0;
     for (uint32_t i = 0; i < n; ++to) {
       if (s[i] != left || i + 1 == n || s[i + 1] != right) {
         s[to] = s[i++];
         continue;
       }
       if (to > 0) {
-        lower(s[to - 1], left, count);
-        raise(s[to - 1], id, count, w, step);
+        const uint32_t t = s[to - 1];
+        Side& side = before_[t];
+        if (side.step != step) {
+          side = {0, pairs_.at(t, id), step};
+          touched_before_.push_back(t);
+        }
+        see(side, count, unit);
       }
       if (i + 2 < n) {
-        lower(right, s[i + 2], count);
-        raise(id, s[i + 2], count, w, step);
+        const uint32_t t = s[i + 2];
+        Side& side = behind_[t];
+        if (side.step != step) {
+          side = {0, pairs_.at(id, t), step};
+          touched_behind_.push_back(t);
+        }
+        see(side, count, unit);
       }
       s[to] = id;
       i += 2;
     }
-    word.size = to;
+    w.size() = to;
   }
 
-  void lower(uint32_t left, uint32_t right, int64_t count) { pairs_.at(left, right).count -= count; }
-  void raise(uint32_t left, uint32_t right, int64_t count, uint32_t w, uint32_t step) {
-    PairTable::Pair& p = pairs_.at(left, right);
-    p.count += count;
-    if (p.words.empty() || p.words.back() != w) p.words.push_back(w);
-    if (p.touched == step) return;
-    p.touched = step;
-    raised_.push_back(pairs_.index(p));
+  void see(Side& side, int64_t count, uint32_t unit) {
+    side.count += count;
+    std::vector<uint32_t>& words = pairs_[side.pair].words;
+    if (words.empty() || words.back() != unit) words.push_back(unit);
   }
 
+  static constexpr size_t kAhead = 8;
   const BpeOptions& options_;
   BpeVocabulary out_;
   std::array<uint32_t, 256> byte_ids_{};
   std::unordered_map<std::string, uint32_t> ids_;
   std::vector<uint32_t> symbols_;
-  std::vector<Word> words_;
   PairTable pairs_;
   std::priority_queue<Candidate> heap_;
-  std::vector<size_t> raised_;
+  std::vector<Side> before_, behind_;  // by neighbour
+  std::vector<uint32_t> touched_before_, touched_behind_;
 };
 
 std::string quoted(std::string_view s) {
