@@ -55,5 +55,7 @@ void add_project_options(CLI::App& command, Session& session);
 void add_stages(CLI::App& app, Session& session);  // crawl corpus tokens train eval
 void add_run(CLI::App& app, Session& session);     // run, status
 void add_init(CLI::App& app, Session& session);
+void add_serve(CLI::App& app, Session& session);  // serve, serve key
+void add_bill(CLI::App& app, Session& session);   // bill report
 
 }  // namespace leam::cli

@@ -25,7 +25,8 @@ Found look_through(const std::vector<DirEntry>& files) {
       if (name.ends_with(packed)) name.remove_suffix(packed.size());
     }
     const auto ends = [&](std::initializer_list<std::string_view> endings) {
-      return std::any_of(endings.begin(), endings.end(), [&](std::string_view e) { return name.ends_with(e); });
+      return std::any_of(endings.begin(), endings.end(),
+                         [&](std::string_view e) { return name.ends_with(e); });
     };
     if (ends({".html", ".htm", ".xhtml"})) {
       ++found.html;
@@ -45,7 +46,7 @@ Found look_through(const std::vector<DirEntry>& files) {
 }
 
 // A TOML basic string.
-std::string quoted(std::string_view text) {
+std::string toml_string(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') out += '\\';
@@ -58,7 +59,8 @@ std::string quoted(std::string_view text) {
 std::string as_key(std::string_view name) {
   std::string out;
   for (const char c : name) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+    const bool plain =
+        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
     out += plain ? c : '-';
   }
   return out.empty() ? "pages" : out;
@@ -94,14 +96,17 @@ Result<void> init(Session& session, const std::string& pages, const std::string&
   const std::string source = as_key(there.stem().string());
 
   LEAM_TRY(session.env->make_dirs(project));
-  const std::string text = fmt::format(fmt::runtime(kInitText), fmt::arg("name", quoted(name)),
-                                       fmt::arg("source", source), fmt::arg("input", quoted(input)));
+  const std::string text = fmt::format(fmt::runtime(kInitText), fmt::arg("name", toml_string(name)),
+                                       fmt::arg("source", source), fmt::arg("input", toml_string(input)));
   LEAM_TRY(Config::parse(text, path));
   LEAM_TRY(session.env->write_atomic(path, text));
   std::string what;
-  for (const auto& [n, kind] : {std::pair{found.html, "HTML pages"}, {found.warc, "WARC files"},
-                                {found.jsonl, "JSONL files"}, {found.text, "text files"}}) {
-    if (n > 0) what += fmt::format("{}{} {}", what.empty() ? "" : ", ", human_count(static_cast<double>(n)), kind);
+  for (const auto& [n, kind] : {std::pair{found.html, "HTML pages"},
+                                {found.warc, "WARC files"},
+                                {found.jsonl, "JSONL files"},
+                                {found.text, "text files"}}) {
+    if (n > 0)
+      what += fmt::format("{}{} {}", what.empty() ? "" : ", ", human_count(static_cast<double>(n)), kind);
   }
   fmt::print("wrote {} for {} ({}, {})\n", path, pages, what, human_bytes(static_cast<double>(found.bytes)));
   if (found.other > 0) fmt::print("{} other files there will not be read\n", found.other);
@@ -112,7 +117,8 @@ Result<void> init(Session& session, const std::string& pages, const std::string&
 }  // namespace
 
 void add_init(CLI::App& app, Session& session) {
-  CLI::App* command = app.add_subcommand("init", "write a commented leam.toml for a folder of your own files");
+  CLI::App* command =
+      app.add_subcommand("init", "write a commented leam.toml for a folder of your own files");
   auto pages = std::make_shared<std::string>();
   auto project = std::make_shared<std::string>(".");
   command->add_option("PAGES", *pages, "folder (or file) of HTML, WARC, JSONL or text")->required();

@@ -3,7 +3,8 @@
 
 namespace leam::cli {
 
-inline constexpr const char* kInitText = R"toml(# A leam project: one section a stage. `leam run` runs what is not up to date, `leam status` says why.
+inline constexpr const char* kInitText =
+    R"toml(# A leam project: one section a stage. `leam run` runs what is not up to date, `leam status` says why.
 # Lines that start with # show the default. Paths are relative to this file.
 
 [project]

@@ -104,6 +104,8 @@ int run_program(int argc, char** argv) {
   add_stages(app, session);
   add_run(app, session);
   add_init(app, session);
+  add_serve(app, session);
+  add_bill(app, session);
 
   try {
     app.parse(argc, argv);

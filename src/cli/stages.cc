@@ -6,7 +6,11 @@
 
 #include "base/core/units.h"
 #include "cli/command.h"
+#include "pipeline/corpus/corpus.h"
 #include "pipeline/crawl/crawl.h"
+#include "pipeline/eval/eval.h"
+#include "pipeline/tokens/tokens.h"
+#include "pipeline/train/train.h"
 
 namespace leam::cli {
 namespace {
@@ -40,6 +44,11 @@ std::string describe_counts(const json::object& counts) {
 const std::vector<Stage>& stages() {
   static const std::vector<Stage> all{
       entry<crawl::Config>("crawl", "pages, WARC and JSONL files → documents", crawl::plan, crawl::run),
+      entry<corpus::Config>("corpus", "documents → corpus: rules, held-out split, duplicates, mix",
+                            corpus::plan, corpus::run),
+      entry<tokens::Config>("tokens", "corpus → tokenizer and token shards", tokens::plan, tokens::run),
+      entry<train::Config>("train", "token shards → model", train::plan, train::run),
+      entry<eval::Config>("eval", "model × held-out documents → report", eval::plan, eval::run),
   };
   return all;
 }
