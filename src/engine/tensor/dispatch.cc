@@ -1,6 +1,7 @@
 #include "engine/tensor/dispatch.h"
 
 #include "engine/tensor/cpu/products.h"
+#include "engine/tensor/cpu/rope_tables.h"
 
 namespace leam::tensor {
 
@@ -34,7 +35,8 @@ Result<KernelChoice> kernel_choice(const char* value) {
                "leave it unset for the fastest kernels or set it to 'ref' for the reference");
 }
 
-Dispatch::Dispatch(KernelChoice choice) : products_(std::make_unique<cpu::Products>()) {
+Dispatch::Dispatch(KernelChoice choice)
+    : products_(std::make_unique<cpu::Products>()), rope_tables_(std::make_unique<cpu::RopeTables>()) {
   for (size_t op = 0; op < kOperators; ++op) {
     const Candidates all = kTable.at(op).candidates();
     for (const Candidate& c : all) {

@@ -27,7 +27,8 @@ std::string_view to_string(OpId op);
 
 namespace cpu {
 class Products;
-}
+class RopeTables;
+}  // namespace cpu
 
 // One implementation of one operator. `kernels` points at the operator's constant table of functions.
 struct Candidate {
@@ -73,10 +74,12 @@ class Dispatch {
 
   // Matrix products and what they keep between calls (thread-safe).
   cpu::Products& products() const { return *products_; }
+  cpu::RopeTables& rope_tables() const { return *rope_tables_; }
 
  private:
   using Row = std::array<Candidate, kDTypes>;
   std::unique_ptr<cpu::Products> products_;
+  std::unique_ptr<cpu::RopeTables> rope_tables_;
   std::array<std::array<Row, kOperators>, kDevices> table_;
 };
 

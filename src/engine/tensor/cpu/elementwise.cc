@@ -131,7 +131,8 @@ void check_alike(const char* what, const Tensor& a, const Tensor& b) {
 
 void adamw(const Exec& exec, const AdamW& a, const Tensor& grad, Tensor& w, Tensor& m, Tensor& v,
            Tensor* copy) {
-  for (const Tensor* t : std::initializer_list<const Tensor*>{&grad, &w, &m, &v}) check_alike("adamw", grad, *t);
+  for (const Tensor* t : std::initializer_list<const Tensor*>{&grad, &w, &m, &v})
+    check_alike("adamw", grad, *t);
   bug_if(a.step < 1, "adamw: steps count from 1");
   if (copy != nullptr) {
     check_float("adamw", *copy);

@@ -5,7 +5,10 @@
 namespace leam::tensor {
 
 Candidates add_candidates() {
-  return {{"ref", Device::kCpu, DType::kF32, &kAddRefF32}, {"ref", Device::kCpu, DType::kBF16, &kAddRefBF16}};
+  return {{"hwy", Device::kCpu, DType::kF32, &kAddHwy},
+          {"hwy", Device::kCpu, DType::kBF16, &kAddHwy},
+          {"ref", Device::kCpu, DType::kF32, &kAddRefF32},
+          {"ref", Device::kCpu, DType::kBF16, &kAddRefBF16}};
 }
 
 Var add(Tape& tape, const Var& a, const Var& b) {

@@ -10,5 +10,6 @@ struct AddKernels {
 };
 
 extern const AddKernels kAddRefF32, kAddRefBF16;
+extern const AddKernels kAddHwy;  // either type
 
 }  // namespace leam::tensor

@@ -5,7 +5,9 @@
 namespace leam::tensor {
 
 Candidates embedding_candidates() {
-  return {{"ref", Device::kCpu, DType::kF32, &kEmbeddingRefF32},
+  return {{"hwy", Device::kCpu, DType::kF32, &kEmbeddingHwy},
+          {"hwy", Device::kCpu, DType::kBF16, &kEmbeddingHwy},
+          {"ref", Device::kCpu, DType::kF32, &kEmbeddingRefF32},
           {"ref", Device::kCpu, DType::kBF16, &kEmbeddingRefBF16}};
 }
 

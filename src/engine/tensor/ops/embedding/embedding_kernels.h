@@ -11,5 +11,6 @@ struct EmbeddingKernels {
 };
 
 extern const EmbeddingKernels kEmbeddingRefF32, kEmbeddingRefBF16;
+extern const EmbeddingKernels kEmbeddingHwy;  // either type
 
 }  // namespace leam::tensor

@@ -5,7 +5,9 @@
 namespace leam::tensor {
 
 Candidates rms_norm_candidates() {
-  return {{"ref", Device::kCpu, DType::kF32, &kRmsNormRefF32},
+  return {{"hwy", Device::kCpu, DType::kF32, &kRmsNormHwy},
+          {"hwy", Device::kCpu, DType::kBF16, &kRmsNormHwy},
+          {"ref", Device::kCpu, DType::kF32, &kRmsNormRefF32},
           {"ref", Device::kCpu, DType::kBF16, &kRmsNormRefBF16}};
 }
 

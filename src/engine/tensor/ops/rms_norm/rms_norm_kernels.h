@@ -14,5 +14,6 @@ struct RmsNormKernels {
 };
 
 extern const RmsNormKernels kRmsNormRefF32, kRmsNormRefBF16;
+extern const RmsNormKernels kRmsNormHwy;  // either type
 
 }  // namespace leam::tensor

@@ -5,7 +5,9 @@
 namespace leam::tensor {
 
 Candidates rope_candidates() {
-  return {{"ref", Device::kCpu, DType::kF32, &kRopeRefF32},
+  return {{"hwy", Device::kCpu, DType::kF32, &kRopeHwy},
+          {"hwy", Device::kCpu, DType::kBF16, &kRopeHwy},
+          {"ref", Device::kCpu, DType::kF32, &kRopeRefF32},
           {"ref", Device::kCpu, DType::kBF16, &kRopeRefBF16}};
 }
 

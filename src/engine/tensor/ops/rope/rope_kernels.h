@@ -16,5 +16,6 @@ struct RopeKernels {
 };
 
 extern const RopeKernels kRopeRefF32, kRopeRefBF16;
+extern const RopeKernels kRopeHwy;  // either type
 
 }  // namespace leam::tensor

@@ -5,7 +5,9 @@
 namespace leam::tensor {
 
 Candidates swiglu_candidates() {
-  return {{"ref", Device::kCpu, DType::kF32, &kSwigluRefF32},
+  return {{"hwy", Device::kCpu, DType::kF32, &kSwigluHwy},
+          {"hwy", Device::kCpu, DType::kBF16, &kSwigluHwy},
+          {"ref", Device::kCpu, DType::kF32, &kSwigluRefF32},
           {"ref", Device::kCpu, DType::kBF16, &kSwigluRefBF16}};
 }
 

@@ -12,5 +12,6 @@ struct SwigluKernels {
 };
 
 extern const SwigluKernels kSwigluRefF32, kSwigluRefBF16;
+extern const SwigluKernels kSwigluHwy;  // either type
 
 }  // namespace leam::tensor
