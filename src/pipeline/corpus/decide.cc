@@ -71,7 +71,7 @@ void Decision::drop_same_ids(Scan& scan) {
   uint32_t keeper = 0;
   for (size_t k = 0; k < order.size(); ++k) {
     if (k > 0 && records[order[k]].id == records[keeper].id) {
-      drop(scan, order[k], Rule::kDuplicateId, {keeper, 1});
+      drop(scan, order[k], Rule::kDuplicateId, {keeper, 1, 1});
     } else {
       keeper = order[k];
     }
@@ -110,9 +110,9 @@ void Decision::drop_exact(const Config& c, Scan& scan) {
     if (k == 0 || records[i].text != records[keeper].text) {
       keeper = i;
     } else if (heldout_[keeper] && !heldout_[i]) {
-      drop(scan, i, Rule::kHeldoutCopy, {keeper, 1});
+      drop(scan, i, Rule::kHeldoutCopy, {keeper, 1, 1});
     } else if (c.exact_duplicates) {
-      drop(scan, i, Rule::kExactDuplicate, {keeper, 1});
+      drop(scan, i, Rule::kExactDuplicate, {keeper, 1, 1});
     }
   }
 }
@@ -130,7 +130,8 @@ Result<void> Decision::drop_near(const Config& c, Scan& scan, Context& ctx) {
                                                          minhash, c.near_duplicates, ctx))) {
     const uint32_t dropped = order[n.document], keeper = order[n.keeper];
     const bool leak = heldout_[keeper] && !heldout_[dropped];
-    drop(scan, dropped, leak ? Rule::kHeldoutCopy : Rule::kNearDuplicate, {keeper, n.similarity});
+    drop(scan, dropped, leak ? Rule::kHeldoutCopy : Rule::kNearDuplicate,
+         {keeper, n.similarity, c.near_duplicates});
   }
   return {};
 }

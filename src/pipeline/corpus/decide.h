@@ -14,8 +14,9 @@ namespace leam::corpus {
 
 // A document dropped because of another one.
 struct Because {
-  uint32_t keeper = 0;  // its record
-  double value = 0;     // how similar
+  uint32_t keeper = 0;   // its record
+  double value = 0;      // how similar …
+  double threshold = 0;  // … and from where on it is too much
 };
 
 struct LanguageCounts {

@@ -206,7 +206,7 @@ Result<void> drop_leaks(const Config& c, const artifact::FrameSet& input, const 
   }
   for (const Hit& h : hits) {
     bug_if(h.record >= scan.records().size() || h.keeper >= scan.records().size(), "a leak names no record");
-    decision.drop(scan, h.record, Rule::kHeldoutCopy, {h.keeper, h.value});
+    decision.drop(scan, h.record, Rule::kHeldoutCopy, {h.keeper, h.value, c.heldout_overlap});
   }
   return {};
 }

@@ -12,19 +12,17 @@ namespace {
 std::vector<double> temperature_epochs(const MixParams& p, const std::vector<uint64_t>& chars) {
   const uint64_t largest = *std::max_element(chars.begin(), chars.end());
   std::vector<double> epochs(chars.size(), 0), weight(chars.size(), 0);
-  for (size_t i = 0; i < chars.size(); ++i) {
-    // Relative to the largest language, so that powers stay in range.
-    if (chars[i] > 0)
-      weight[i] = std::pow(static_cast<double>(chars[i]) / static_cast<double>(largest), p.alpha);
-  }
+  // Relative to the largest language, so that powers stay in range and it gets exactly one epoch.
+  const auto relative = [&](size_t i) {
+    return static_cast<double>(largest) / static_cast<double>(chars[i]);
+  };
   if (p.budget == 0) {
-    for (size_t i = 0; i < chars.size(); ++i) {
-      if (chars[i] == 0) continue;
-      const double e = weight[i] * static_cast<double>(largest) / static_cast<double>(chars[i]);
-      epochs[i] = std::min(e, p.max_epochs);
-    }
+    for (size_t i = 0; i < chars.size(); ++i)
+      if (chars[i] > 0) epochs[i] = std::min(std::pow(relative(i), 1 - p.alpha), p.max_epochs);
     return epochs;
   }
+  for (size_t i = 0; i < chars.size(); ++i)
+    if (chars[i] > 0) weight[i] = std::pow(relative(i), -p.alpha);
   // Shares of the budget; what a capped language leaves over goes to the others, by the same weights.
   std::vector<bool> capped(chars.size(), false);
   double budget = static_cast<double>(p.budget);

@@ -62,8 +62,8 @@ struct RuleParams {
   int64_t min_chars = 200, max_chars = 1'000'000, min_words = 30;
   double min_letters = 0.6;                            // of the visible characters
   double min_word_length = 2.5, max_word_length = 15;  // mean over the text
-  double max_repeated_lines = 0.3;                     // of the lines
-  double max_repeated_text = 0.2;                      // of the bytes in lines
+  double max_repeated_lines = 0.5;  // of the lines: the names of a play's speakers may come often
+  double max_repeated_text = 0.3;   // of the bytes in lines
 
   // Reads its keys from [corpus] and [corpus.rules].
   static RuleParams from(Section& corpus, Section& rules);

@@ -112,7 +112,7 @@ class Dealer {
     const auto because = decision_.because().find(static_cast<uint32_t>(index));
     if (because != decision_.because().end()) {
       drop.value = because->second.value;
-      drop.threshold = threshold(r.dropped, because->second.value);
+      drop.threshold = because->second.threshold;
       drop.detail = scan_.records()[because->second.keeper].id.hex();
     } else if (r.dropped == Rule::kMix) {
       drop.value = decision_.draw(r);
@@ -126,12 +126,6 @@ class Dealer {
       drop.detail = failed->detail;
     }
     return drop;
-  }
-
-  double threshold(Rule rule, double value) const {
-    if (rule == Rule::kNearDuplicate) return c_.near_duplicates;
-    if (rule == Rule::kHeldoutCopy && value < 1) return std::min(c_.near_duplicates, c_.heldout_overlap);
-    return 1;
   }
 
   const Config& c_;
