@@ -293,6 +293,7 @@ TEST_F(Corpus, ThreadsAndBatchesDoNotChangeAByte) {
 TEST_F(Corpus, KilledAnywhereEndsTheSame) {
   documents(pages(120));
   c_.part_bytes = 40'000;
+  c_.batch_bytes = 60'000;
   const std::string wanted = run_new(2);
   for (uint64_t at = 1;; ++at) {
     ASSERT_LT(at, 1000u);
