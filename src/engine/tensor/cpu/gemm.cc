@@ -10,7 +10,6 @@ namespace leam::tensor::cpu {
 namespace {
 
 constexpr int64_t kTile = Products::kTile;
-constexpr int64_t kChunk = 512;  // rows of x and dy in one product of multiply_transposed
 
 size_t bytes_of(int64_t n, DType type) {
   return static_cast<size_t>(n) * size_of(type);
@@ -21,11 +20,6 @@ const std::byte* at(const void* data, int64_t n, DType type) {
 }
 std::byte* at(void* data, int64_t n, DType type) {
   return static_cast<std::byte*>(data) + bytes_of(n, type);
-}
-
-// The type that products of tensors of this type are computed in.
-DType inner_type(const Exec& exec, DType type) {
-  return type == DType::kBF16 && !exec.dispatch.products().has_bf16() ? DType::kF32 : type;
 }
 
 // An f32 copy of a bf16 matrix, dense.
@@ -42,6 +36,10 @@ std::shared_ptr<std::byte[]> widened_copy(const Exec& exec, const Matrix& m) {
 }
 
 }  // namespace
+
+DType inner_type(const Exec& exec, DType type) {
+  return type == DType::kBF16 && !exec.dispatch.products().has_bf16() ? DType::kF32 : type;
+}
 
 Matrix matrix_of(const Tensor& t) {
   return {t.raw(), t.dtype(), t.shape()[0], t.shape()[1], t.shape()[1]};
@@ -195,46 +193,49 @@ void multiply(const Exec& exec, const void* a, DType a_type, int64_t rows, const
   });
 }
 
-void multiply_transposed(const Exec& exec, const Matrix& dy_in, const Matrix& x_in, float* dw) {
-  const DType in = inner_type(exec, x_in.dtype);
-  Matrix dy = dy_in, x = x_in;
-  std::shared_ptr<std::byte[]> wide_dy, wide_x;
-  if (in != x.dtype) {
-    wide_dy = widened_copy(exec, dy);
-    wide_x = widened_copy(exec, x);
-    dy = {wide_dy.get(), DType::kF32, dy.rows, dy.cols, dy.cols};
-    x = {wide_x.get(), DType::kF32, x.rows, x.cols, x.cols};
-  }
-  const int64_t N = x.rows, O = dy.cols, I = x.cols;
-  const int64_t chunks = (N + kChunk - 1) / kChunk;
-  std::vector<RightFactor> right;
-  for (int64_t c = 0; c < chunks; ++c) {
-    const int64_t rows = std::min(kChunk, N - c * kChunk);
-    right.push_back(RightFactor::pack(exec, {at(x.data, c * kChunk * x.ld, in), in, rows, I, x.ld}, false));
-  }
-  exec.pool.run(static_cast<size_t>((O + kTile - 1) / kTile), [&](size_t task) {
-    const int64_t o = static_cast<int64_t>(task) * kTile, width = std::min(kTile, O - o);
-    const auto turned = exec.memory.allocate(bytes_of(kTile * kChunk, in));
-    std::optional<RowProduct> product;
-    int64_t product_rows = -1;
-    for (int64_t c = 0; c < chunks; ++c) {
-      const RightFactor& b = right[static_cast<size_t>(c)];
-      const int64_t rows = b.k();
-      const void* from = at(dy.data, c * kChunk * dy.ld + o, in);
-      if (in == DType::kBF16) {
-        transpose(static_cast<const BF16*>(from), dy.ld, rows, width, reinterpret_cast<BF16*>(turned.get()),
-                  rows);
-      } else {
-        transpose(static_cast<const float*>(from), dy.ld, rows, width, reinterpret_cast<float*>(turned.get()),
-                  rows);
-      }
-      // Chunks of one height share their product, the last one may need its own.
-      if (product_rows != rows) product.emplace(exec, b, in, DType::kF32, true);
-      product_rows = rows;
-      product->use(b);
-      product->all(turned.get(), width, dw + o * I, I);
+std::vector<RightFactor> pack_chunks(const Exec& exec, const Matrix& x) {
+  std::vector<RightFactor> chunks;
+  for (int64_t n = 0; n < x.rows; n += kChunk)
+    chunks.push_back(RightFactor::pack(
+        exec, {at(x.data, n * x.ld, x.dtype), x.dtype, std::min(kChunk, x.rows - n), x.cols, x.ld}, false));
+  return chunks;
+}
+
+void multiply_transposed_tile(const Exec& exec, const Matrix& dy, int64_t o, int64_t width,
+                              const std::vector<RightFactor>& x, float* dw, bool accumulate) {
+  const DType in = dy.dtype;
+  const auto turned = exec.memory.allocate(bytes_of(kTile * kChunk, in));
+  // Chunks of one height share their product; the first may overwrite, the last may be shorter.
+  std::optional<RowProduct> product;
+  for (size_t c = 0; c < x.size(); ++c) {
+    const RightFactor& b = x[c];
+    const void* from = at(dy.data, static_cast<int64_t>(c) * kChunk * dy.ld + o, in);
+    if (in == DType::kBF16) {
+      transpose(static_cast<const BF16*>(from), dy.ld, b.k(), width, reinterpret_cast<BF16*>(turned.get()),
+                b.k());
+    } else {
+      transpose(static_cast<const float*>(from), dy.ld, b.k(), width, reinterpret_cast<float*>(turned.get()),
+                b.k());
     }
-  });
+    if (c < 2 || b.k() != kChunk) product.emplace(exec, b, in, DType::kF32, accumulate || c > 0);
+    product->use(b);
+    product->all(turned.get(), width, dw + o * b.n(), b.n());
+  }
+}
+
+void multiply_transposed(const Exec& exec, const Matrix& dy_in, const Matrix& x, float* dw) {
+  Matrix dy = dy_in;
+  std::shared_ptr<std::byte[]> wide;
+  if (inner_type(exec, dy.dtype) != dy.dtype) {
+    wide = widened_copy(exec, dy);
+    dy = {wide.get(), DType::kF32, dy.rows, dy.cols, dy.cols};
+  }
+  const std::vector<RightFactor> chunks = pack_chunks(exec, x);
+  exec.pool.run_range(static_cast<size_t>(dy.cols), static_cast<size_t>(kTile),
+                      [&](size_t begin, size_t end) {
+                        multiply_transposed_tile(exec, dy, static_cast<int64_t>(begin),
+                                                 static_cast<int64_t>(end - begin), chunks, dw, true);
+                      });
 }
 
 }  // namespace leam::tensor::cpu

@@ -83,4 +83,14 @@ void multiply(const Exec& exec, const void* a, DType a_type, int64_t rows, const
 // in ascending order.
 void multiply_transposed(const Exec& exec, const Matrix& dy, const Matrix& x, float* dw);
 
+// Its parts, for callers that hold dy in pieces. x cut into chunks of kChunk rows, each packed:
+inline constexpr int64_t kChunk = 512;
+std::vector<RightFactor> pack_chunks(const Exec& exec, const Matrix& x);
+// Rows [o, o + width) of dw, width ≤ kTile, on this thread: dw[o + i] (+)= Σ_n dy[n, o + i] · x[n].
+void multiply_transposed_tile(const Exec& exec, const Matrix& dy, int64_t o, int64_t width,
+                              const std::vector<RightFactor>& x, float* dw, bool accumulate);
+
+// The type that products of tensors of this type are computed in.
+DType inner_type(const Exec& exec, DType type);
+
 }  // namespace leam::tensor::cpu

@@ -5,7 +5,9 @@
 namespace leam::tensor {
 
 Candidates classifier_candidates() {
-  return {{"ref", Device::kCpu, DType::kF32, &kClassifierRefF32},
+  return {{"onednn", Device::kCpu, DType::kF32, &kClassifierOneDnn},
+          {"onednn", Device::kCpu, DType::kBF16, &kClassifierOneDnn},
+          {"ref", Device::kCpu, DType::kF32, &kClassifierRefF32},
           {"ref", Device::kCpu, DType::kBF16, &kClassifierRefBF16}};
 }
 

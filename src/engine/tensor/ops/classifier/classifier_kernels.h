@@ -12,5 +12,6 @@ struct ClassifierKernels {
 };
 
 extern const ClassifierKernels kClassifierRefF32, kClassifierRefBF16;
+extern const ClassifierKernels kClassifierOneDnn;  // either type
 
 }  // namespace leam::tensor
