@@ -35,7 +35,28 @@ std::shared_ptr<std::byte[]> widened_copy(const Exec& exec, const Matrix& m) {
   return copy;
 }
 
+// One panel in whatever layout its products want, on this thread.
+void pack_panel(const Products& products, const void* b, int64_t ld, bool transposed, int64_t k, int64_t n,
+                DType in, std::byte* to) {
+  const PackLayout how = products.layout(k, n, in);
+  if (how == PackLayout::kBlocks || how == PackLayout::kPairs) {
+    pack_columns(how, b, ld, transposed, k, n, 0, n, to);
+  } else if (how == PackLayout::kRows && !transposed) {
+    for (int64_t row = 0; row < k; ++row)
+      std::memcpy(at(to, row * n, in), at(b, row * ld, in), bytes_of(n, in));
+  } else if (how == PackLayout::kRows && in == DType::kF32) {
+    transpose(static_cast<const float*>(b), ld, n, k, reinterpret_cast<float*>(to), n);
+  } else {
+    products.reorder(b, ld, transposed, k, n, in, to);
+  }
+}
+
 }  // namespace
+
+void pack_dense(const Products& products, const void* b, bool transposed, int64_t k, int64_t n, DType in,
+                void* packed) {
+  pack_panel(products, b, transposed ? k : n, transposed, k, n, in, static_cast<std::byte*>(packed));
+}
 
 DType inner_type(const Exec& exec, DType type) {
   return type == DType::kBF16 && !exec.dispatch.products().has_bf16() ? DType::kF32 : type;
@@ -79,17 +100,7 @@ RightFactor RightFactor::pack(const Exec& exec, const Matrix& source, bool trans
     const int64_t n0 = p * kPanel, width = r.panel_width(p);
     const void* from = at(b.data, transposed ? n0 * b.ld : n0, r.in_);
     std::byte* to = r.data_.get() + i * r.panel_bytes_;
-    const PackLayout how = products.layout(r.k_, width, r.in_);
-    if (how == PackLayout::kRows && !transposed) {
-      for (int64_t row = 0; row < r.k_; ++row)
-        std::memcpy(at(to, row * width, r.in_), at(from, row * b.ld, r.in_), bytes_of(width, r.in_));
-    } else if (how == PackLayout::kRows && r.in_ == DType::kF32) {
-      transpose(static_cast<const float*>(from), b.ld, width, r.k_, reinterpret_cast<float*>(to), width);
-    } else if (how == PackLayout::kBlocks || how == PackLayout::kPairs) {
-      pack_columns(how, from, b.ld, transposed, r.k_, width, 0, width, to);
-    } else {
-      products.reorder(from, b.ld, transposed, r.k_, width, r.in_, to);
-    }
+    pack_panel(products, from, b.ld, transposed, r.k_, width, r.in_, to);
   });
   return r;
 }

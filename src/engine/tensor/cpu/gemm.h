@@ -90,6 +90,10 @@ std::vector<RightFactor> pack_chunks(const Exec& exec, const Matrix& x);
 void multiply_transposed_tile(const Exec& exec, const Matrix& dy, int64_t o, int64_t width,
                               const std::vector<RightFactor>& x, float* dw, bool accumulate);
 
+// Packs a dense right factor (k,n) of type `in`, or the transpose of a dense (n,k), on this thread.
+void pack_dense(const Products& products, const void* b, bool transposed, int64_t k, int64_t n, DType in,
+                void* packed);
+
 // The type that products of tensors of this type are computed in.
 DType inner_type(const Exec& exec, DType type);
 

@@ -258,7 +258,7 @@ int64_t Products::height(ProductShape shape, int64_t rows) const {
     ProductCall call(*this, memory, small);
     const auto c = memory.allocate(static_cast<size_t>(h) * row_bytes);
     bool same = true;
-    for (int64_t row = 0; row + h <= kTile && same; row += h) {
+    for (int64_t row = 0; row + h <= kTile && same; ++row) {
       const size_t offset = static_cast<size_t>(row) * row_bytes, size = static_cast<size_t>(h) * row_bytes;
       std::memcpy(c.get(), start.get() + offset, size);
       call(a.get() + static_cast<size_t>(row * shape.k) * size_of(shape.in), b.get(), c.get());

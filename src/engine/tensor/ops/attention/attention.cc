@@ -5,7 +5,9 @@
 namespace leam::tensor {
 
 Candidates attention_candidates() {
-  return {{"ref", Device::kCpu, DType::kF32, &kAttentionRefF32},
+  return {{"onednn", Device::kCpu, DType::kF32, &kAttentionOneDnn},
+          {"onednn", Device::kCpu, DType::kBF16, &kAttentionOneDnn},
+          {"ref", Device::kCpu, DType::kF32, &kAttentionRefF32},
           {"ref", Device::kCpu, DType::kBF16, &kAttentionRefBF16}};
 }
 
@@ -36,6 +38,8 @@ Var attention(Tape& tape, const Var& q, const Var& k, const Var& v, const Tensor
   for (int64_t n = 0; n < N; ++n) {
     const int32_t start = starts.data<int32_t>()[n];
     bug_if(start < 0 || start > n % shape.T, "attention: a document that starts after its own row");
+    bug_if(start != n % shape.T && start != starts.data<int32_t>()[n - 1],
+           "attention: a row of a document that did not begin");
   }
   const bool grads = q.wants_grad() || k.wants_grad() || v.wants_grad();
   bug_if(grads && (q.value().raw() == k.value().raw() || k.value().raw() == v.value().raw() ||

@@ -19,5 +19,6 @@ struct AttentionKernels {
 };
 
 extern const AttentionKernels kAttentionRefF32, kAttentionRefBF16;
+extern const AttentionKernels kAttentionOneDnn;  // either type
 
 }  // namespace leam::tensor
