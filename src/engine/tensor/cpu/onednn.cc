@@ -1,7 +1,7 @@
 #include <dlfcn.h>
 
 #include <algorithm>
-#include <array>
+#include <chrono>
 #include <cstring>
 #include <dnnl.hpp>
 #include <map>
@@ -25,11 +25,15 @@ dnnl::memory::data_type type_of(DType type) {
 // oneDNN starts its own threads inside of a primitive when it was built with OpenMP. Our tasks are the
 // threads: on each of them the OpenMP that oneDNN brought along, if any, is told to stay alone. Looked
 // up by name, because which OpenMP that is (or whether it is one) is the library's affair.
+void set_library_threads(int threads) {
+  using SetThreads = void (*)(int);
+  if (void* f = ::dlsym(RTLD_DEFAULT, "omp_set_num_threads")) reinterpret_cast<SetThreads>(f)(threads);
+}
+
 void stay_on_this_thread() {
   thread_local bool done = false;
   if (done) return;
-  using SetThreads = void (*)(int);
-  if (void* f = ::dlsym(RTLD_DEFAULT, "omp_set_num_threads")) reinterpret_cast<SetThreads>(f)(1);
+  set_library_threads(1);
   done = true;
 }
 
@@ -299,6 +303,42 @@ bool Products::wide_as_panels(const ProductShape& shape, int64_t panel) const {
   const std::lock_guard lock(state_->mutex);
   state_->wide[shape] = same;
   return same;
+}
+
+double plain_product_seconds(const ProductShape& shape, bool a_transposed, bool b_transposed, int threads,
+                             double for_seconds) {
+  const auto desc = [](int64_t rows, int64_t cols, DType type, bool transposed) {
+    return Desc({rows, cols}, type_of(type), transposed ? Tag::ba : Tag::ab);
+  };
+  set_library_threads(threads);
+  const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
+  const Desc a = desc(shape.m, shape.k, shape.in, a_transposed),
+             b = desc(shape.k, shape.n, shape.in, b_transposed), c = desc(shape.m, shape.n, shape.out, false);
+  const dnnl::matmul::primitive_desc pd = make_desc(engine, a, b, c, shape.accumulate);
+  const dnnl::matmul product(pd);
+  Memory memory;
+  std::unordered_map<int, dnnl::memory> args;
+  std::vector<std::shared_ptr<std::byte[]>> held;
+  for (const auto& [arg, d] : {std::pair{DNNL_ARG_SRC, a},
+                               {DNNL_ARG_WEIGHTS, b},
+                               {DNNL_ARG_DST, c},
+                               {DNNL_ARG_SCRATCHPAD, Desc(pd.scratchpad_desc())}}) {
+    held.push_back(memory.allocate(d.get_size()));
+    std::memset(held.back().get(), 0, d.get_size());
+    args.emplace(arg, dnnl::memory(d, engine, held.back().get()));
+  }
+  dnnl::stream stream(engine);
+  const auto now = [] { return std::chrono::steady_clock::now(); };
+  const auto since = [&](auto start) { return std::chrono::duration<double>(now() - start).count(); };
+  double best = 1e30;
+  for (const auto start = now(); since(start) < for_seconds || best > 1e29;) {
+    const auto one = now();
+    product.execute(stream, args);
+    stream.wait();
+    best = std::min(best, since(one));
+  }
+  set_library_threads(1);
+  return best;
 }
 
 }  // namespace leam::tensor::cpu

@@ -82,4 +82,9 @@ class ProductCall {
   std::unique_ptr<State> state_;
 };
 
+// Seconds of one product as anyone would ask oneDNN for it: plain strided matrices, all at once, on
+// `threads` of the library's own threads. The measure that our own products are held against.
+double plain_product_seconds(const ProductShape& shape, bool a_transposed, bool b_transposed, int threads,
+                             double for_seconds);
+
 }  // namespace leam::tensor::cpu
