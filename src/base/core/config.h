@@ -66,6 +66,8 @@ class Section {
   std::vector<std::string> paths(std::string_view key, const std::vector<std::string>& fallback);
   // A sub-table that is read as a section of its own ("corpus.rules") is no unknown key here.
   void subsection(std::string_view key) { known_.emplace_back(key); }
+  // Says that the table `key` in this one is read as a section of its own.
+  void table(std::string_view key);
   // Every key of the section in file order, for sections whose keys are the user's (marks all as known).
   std::vector<std::string> keys();
 
