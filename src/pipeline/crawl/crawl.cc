@@ -22,7 +22,7 @@ Result<Config> Config::from(const leam::Config& file) {
   c.part_bytes = static_cast<uint64_t>(s.integer("part_bytes", 48 << 20, 1, 1 << 30));
   c.max_broken_share = s.number("max_broken_share", 0.05, 0, 1);
   c.max_replaced_share = s.number("max_replaced_share", 0.05, 0, 1);
-  (void)s.has("inputs");  // a table of its own, read below
+  s.table("inputs");
   LEAM_TRY(s.finish());
   Section inputs = file.section("crawl.inputs");
   for (const std::string& name : inputs.keys()) {
