@@ -56,7 +56,8 @@ void add_stages(CLI::App& app, Session& session);        // crawl corpus tokens 
 void add_tokens_tools(CLI::App& app, Session& session);  // tokens encode, decode, inspect
 void add_run(CLI::App& app, Session& session);           // run, status
 void add_init(CLI::App& app, Session& session);
-void add_serve(CLI::App& app, Session& session);  // serve, serve key
-void add_bill(CLI::App& app, Session& session);   // bill report
+void add_serve(CLI::App& app, Session& session);   // serve, serve key
+void add_bill(CLI::App& app, Session& session);    // bill report
+void add_report(CLI::App& app, Session& session);  // report
 
 }  // namespace leam::cli

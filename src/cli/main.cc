@@ -107,6 +107,7 @@ int run_program(int argc, char** argv) {
   add_init(app, session);
   add_serve(app, session);
   add_bill(app, session);
+  add_report(app, session);
 
   try {
     app.parse(argc, argv);
