@@ -14,7 +14,7 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(leam_flags INTERFACE -Wno-restrict -Wno-dangling-pointer -Wno-stringop-overflow
     -Wno-array-bounds -Wno-stringop-overread -Wno-maybe-uninitialized)
 endif()
-target_include_directories(leam_flags INTERFACE ${CMAKE_SOURCE_DIR}/src ${CMAKE_BINARY_DIR}/generated)
+target_include_directories(leam_flags INTERFACE ${CMAKE_SOURCE_DIR}/src)
 
 if(LEAM_SANITIZE)
   add_compile_options(-fsanitize=${LEAM_SANITIZE} -fno-omit-frame-pointer)
@@ -29,3 +29,7 @@ if(NOT LEAM_COMMIT)
 endif()
 configure_file(${CMAKE_SOURCE_DIR}/src/base/core/version_values.h.in
   ${CMAKE_BINARY_DIR}/generated/version_values.h)
+# For the one file that reads it: an include path of the build folder would keep a compiler cache from
+# serving several build folders.
+set_source_files_properties(${CMAKE_SOURCE_DIR}/src/base/core/version.cc PROPERTIES
+  INCLUDE_DIRECTORIES ${CMAKE_BINARY_DIR}/generated)

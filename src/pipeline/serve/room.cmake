@@ -12,3 +12,4 @@ namespace leam::serve {
 inline constexpr std::string_view kPlaygroundPage = R\"LEAM_PAGE(@LEAM_PLAYGROUND_PAGE@)LEAM_PAGE\";
 }
 ")
+set_source_files_properties(${CMAKE_SOURCE_DIR}/src/pipeline/serve/service.cc PROPERTIES INCLUDE_DIRECTORIES ${CMAKE_BINARY_DIR}/generated)
