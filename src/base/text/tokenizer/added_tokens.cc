@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstring>
 
 #include "base/text/tokenizer/added_tokens_internal.h"
@@ -68,7 +69,8 @@ std::pair<int, size_t> AddedTokenFinder::longest_at(std::string_view text, size_
   return {token, size};
 }
 
-AddedTokenFinder::Found AddedTokenFinder::find(std::string_view text, size_t from, bool parse_special) const {
+AddedTokenFinder::Found AddedTokenFinder::find(std::string_view text, size_t from, size_t taken,
+                                               bool parse_special) const {
   size_t at = from;
   while (at < text.size()) {
     if (only_start_ >= 0) {
@@ -85,7 +87,7 @@ AddedTokenFinder::Found AddedTokenFinder::find(std::string_view text, size_t fro
       continue;
     }
     const AddedToken& token = tokens_[static_cast<size_t>(index)];
-    Found found{at, at + size, token.id};
+    Found found{true, at, at + size, at + size, token.id};
     // A token that does not count still covers its text: nothing is looked for inside it.
     at += size;
     if (token.special && !parse_special) continue;
@@ -96,11 +98,12 @@ AddedTokenFinder::Found AddedTokenFinder::find(std::string_view text, size_t fro
       if (behind < text.size() && classes.is_word(next_code_point(text, behind))) continue;
     }
     if (token.lstrip) {
-      while (found.begin > from && is_space_class(before(text, found.begin))) {
+      while (found.begin > 0 && is_space_class(before(text, found.begin))) {
         do {
           --found.begin;
         } while ((static_cast<unsigned char>(text[found.begin]) >> 6) == 2);
       }
+      found.begin = std::max(found.begin, taken);
     }
     if (token.rstrip) {
       size_t next = found.end;
@@ -108,7 +111,7 @@ AddedTokenFinder::Found AddedTokenFinder::find(std::string_view text, size_t fro
     }
     return found;
   }
-  return {text.size(), text.size(), 0};
+  return {};
 }
 
 }  // namespace leam::text::detail

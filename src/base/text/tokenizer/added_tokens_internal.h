@@ -16,12 +16,15 @@ class AddedTokenFinder {
   bool empty() const { return tokens_.empty(); }
 
   struct Found {
+    bool any = false;
     size_t begin = 0, end = 0;  // white space taken in by lstrip and rstrip included
+    size_t next = 0;            // where to look on: the end of its own text, white space not included
     TokenId id = 0;
   };
-  // The first token at or after `from` that counts, in valid UTF-8; begin = end = text.size() if there is
-  // none. Special tokens are passed over when not `parse_special`. White space before `from` is not taken.
-  Found find(std::string_view text, size_t from, bool parse_special) const;
+  // The first token at or after `from` that counts, in valid UTF-8. Special tokens are passed over when not
+  // `parse_special`. White space before `taken` belongs to the token before. (So a token of white space is
+  // found again behind one with rstrip that took it: that is what the original does.)
+  Found find(std::string_view text, size_t from, size_t taken, bool parse_special) const;
 
  private:
   struct Node {

@@ -64,7 +64,7 @@ struct TokenizerData {
   TokenTable tokens;  // as in the file
   TokenTexts bytes;   // what they decode to
   std::vector<AddedToken> added;
-  std::vector<bool> special, is_added;  // by id
+  std::vector<bool> special;  // by id
   AddedTokenFinder in_text, in_normalized;
   bool nfc = false;
   std::vector<Cut> cuts;

@@ -143,15 +143,14 @@ class IdSink {
 class SpanSink {
  public:
   static constexpr bool kSpans = true;
-  SpanSink(const TokenizerData& data, EncoderState& state, Encoding& out)
-      : data_(data), state_(state), out_(out) {}
+  SpanSink(const TokenizerData& data, EncoderState& state, std::string_view source, Encoding& out)
+      : data_(data), state_(state), source_(source), out_(out) {}
 
-  // Bytes of the source.
-  void token(TokenId id, size_t begin, size_t end) {
-    TokenSpan span{begin, end};
-    if (data_.trim_spans) trim(id, span);
-    out_.ids.push_back(id);
-    out_.spans.push_back(span);
+  // `begin` and `end` are bytes of the source.
+  void token(TokenId id, size_t begin, size_t end) { token(id, begin, end, data_.bytes[id], false); }
+  // An added token that was found as `text`.
+  void added(TokenId id, size_t begin, size_t end, std::string_view text) {
+    token(id, begin, end, text, true);
   }
   void words_of(std::string_view text) { text_ = text; }
   void word(const char* begin, const char* end) {
@@ -172,6 +171,8 @@ class SpanSink {
       size_t from = at, to = next;
       while (from > 0 && continues(from)) --from;
       while (to < text_.size() && continues(to)) ++to;
+      // A space that was put in stands for the character it was put before.
+      if (to == 1 && prefixed_ == 1) to = first_character_end();
       token(state_.ids[i], source(from, false), source(to, true));
       at = next;
     }
@@ -192,35 +193,55 @@ class SpanSink {
   }
 
  private:
+  size_t first_character_end() const {
+    size_t at = 2;
+    while (at < text_.size() && continues(at)) ++at;
+    return at;
+  }
+  void token(TokenId id, size_t begin, size_t end, std::string_view text, bool is_added) {
+    TokenSpan span{begin, end};
+    if (data_.trim_spans) trim(text, is_added, span);
+    out_.ids.push_back(id);
+    out_.spans.push_back(span);
+  }
   bool continues(size_t at) const { return (static_cast<unsigned char>(text_[at]) >> 6) == 2; }
 
   // What ByteLevel's trim_offsets does: white space at a token's ends is not part of its span.
-  void trim(TokenId id, TokenSpan& span) const {
-    const std::string_view token = data_.bytes[id];
+  void trim(std::string_view token, bool is_added, TokenSpan& span) const {
     const auto space = [&](size_t at, size_t& next) {
       next = at;
       const bool whole = (static_cast<unsigned char>(token[at]) >> 6) != 2;
       if (token[at] == ' ') return ++next, true;
-      if (!data_.is_added[id] || !whole) return false;
+      if (!is_added || !whole) return false;
       return is_space(next_code_point(token, next));
     };
+    // Counted in characters of the token, taken off in characters of the source.
     size_t lead = 0, trail = 0, next = 0;
-    while (lead < token.size() && space(lead, next)) lead = next;
-    size_t end = token.size();
-    while (end > 0) {
+    for (size_t at = 0; at < token.size() && space(at, next); at = next) ++lead;
+    for (size_t end = token.size(); end > 0; ++trail) {
       size_t at = end - 1;
       while (at > 0 && (static_cast<unsigned char>(token[at]) >> 6) == 2) --at;
       if (!space(at, next) || next != end) break;
-      trail += end - at;
       end = at;
     }
-    if (lead > 0 && (out_.ids.empty() || span.begin == 0) && data_.trim_keeps_prefix_space) --lead;
-    if (lead > 0) span.begin = std::min(span.begin + lead, span.end);
-    if (trail > 0 && span.end >= trail) span.end = std::max(span.end - trail, span.begin);
+    const bool first = out_.ids.empty() || span.begin == 0;
+    if (lead == 1 && first && data_.trim_keeps_prefix_space) lead = 0;
+    const auto inside = [this](size_t at) {
+      return at < source_.size() && (static_cast<unsigned char>(source_[at]) >> 6) == 2;
+    };
+    for (; lead > 0 && span.begin < span.end; --lead) {
+      do ++span.begin;
+      while (span.begin < span.end && inside(span.begin));
+    }
+    for (; trail > 0 && span.end > span.begin; --trail) {
+      do --span.end;
+      while (span.end > span.begin && inside(span.end));
+    }
   }
 
   const TokenizerData& data_;
   EncoderState& state_;
+  std::string_view source_;
   Encoding& out_;
   std::string_view text_;
   size_t begin_ = 0, inner_ = 0, shift_ = 0, prefixed_ = 0;
@@ -285,20 +306,25 @@ class Run {
       if (!text.empty()) piece(text, size_t{0});
       return;
     }
-    size_t at = 0;
-    while (at < text.size()) {
-      const AddedTokenFinder::Found found = finder.find(text, at, options_.parse_special);
-      if (found.begin > at) piece(text.substr(at, found.begin - at), at);
-      if (found.end > found.begin) found_token(found);
-      at = found.end;
+    size_t taken = 0;
+    for (size_t at = 0; at < text.size();) {
+      const AddedTokenFinder::Found found = finder.find(text, at, taken, options_.parse_special);
+      if (!found.any) break;
+      if (found.begin > taken) piece(text.substr(taken, found.begin - taken), taken);
+      found_token(found, text);
+      taken = found.end;
+      at = found.next;
     }
+    if (taken < text.size()) piece(text.substr(taken), taken);
   }
-  void found_token(const AddedTokenFinder::Found& found) {
+  void found_token(const AddedTokenFinder::Found& found, std::string_view text) {
     if constexpr (Sink::kSpans) {
       sink_.inner(0);
       sink_.prefixed(false);
-      sink_.token(found.id, sink_.source(found.begin, false), sink_.source(found.end, true));
+      sink_.added(found.id, sink_.source(found.begin, false), sink_.source(found.end, true),
+                  text.substr(found.begin, found.end - found.begin));
     } else {
+      (void)text;
       sink_.token(found.id, 0, 0);
     }
   }
@@ -388,7 +414,7 @@ void encode(const TokenizerData& data, EncoderState& state, std::string_view tex
 void encode(const TokenizerData& data, EncoderState& state, std::string_view text,
             const EncodeOptions& options, Encoding& out) {
   bug_if(text.size() > kMaxText, "a text too long to encode at once");
-  SpanSink sink(data, state, out);
+  SpanSink sink(data, state, text, out);
   Run(data, state, options, sink).text(text);
 }
 

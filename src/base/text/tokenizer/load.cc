@@ -250,9 +250,7 @@ Result<void> Loader::added_tokens(dom::object top) {
     }
   }
   data_.special.resize(data_.tokens.texts().size());
-  data_.is_added = data_.special;
   for (const AddedToken& t : data_.added) {
-    data_.is_added[t.id] = true;
     if (t.special) data_.special[t.id] = true;
     if (t.normalized) {
       data_.in_normalized.add(t, data_.nfc ? nfc(t.content) : t.content);
