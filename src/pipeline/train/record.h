@@ -26,6 +26,8 @@ class Metrics {
   static Result<Metrics> open(Env& env, const std::string& path, int64_t step);
   Result<void> add(int64_t step, const learn::StepResult& result, double rate, double tokens,
                    double tokens_per_second, double seconds);
+  // Before a checkpoint: what it counts as done is on the disk.
+  Result<void> sync() { return file_->sync(); }
   Result<void> close() { return file_->close(); }
 
  private:

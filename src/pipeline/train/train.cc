@@ -185,6 +185,7 @@ Result<void> Run::train() {
   int64_t step = first_step_;
   for (; step < horizon_.total(step); ++step) {
     if (ctx_.stop.requested()) {
+      LEAM_TRY(metrics.sync());
       LEAM_TRY(checkpoints_.begin(*trainer_, step, state()));
       LEAM_TRY(checkpoints_.wait());
       LEAM_TRY(save_progress());
@@ -208,6 +209,7 @@ Result<void> Run::train() {
     report(step, result, rate, pace);
     LEAM_TRY(correct_horizon(step + 1, pace));
     if (static_cast<double>(now() - saved_at) * 1e-9 >= c_.checkpoint_interval) {
+      LEAM_TRY(metrics.sync());
       LEAM_TRY(checkpoints_.begin(*trainer_, step + 1, state()));
       LEAM_TRY(save_progress());
       saved_at = now();
@@ -259,6 +261,12 @@ Result<void> run(const Config& c, Context& ctx) {
     return {};
   }
   const auto shards = LEAM_TRY(artifact::ShardSet::open(ctx.env, c.tokens));
+  const std::string tokenizer = path_join(c.tokens, "tokenizer.json");
+  if (hash128(LEAM_TRY(ctx.env.read_file(tokenizer))) != shards.vocabulary().tokenizer) {
+    return Error(ErrorCode::kInvalid, kWhere,
+                 tokenizer + " is not the tokenizer that the shards were made with",
+                 "run `leam tokens` again");
+  }
   const auto kernels = LEAM_TRY(tensor::kernel_choice(std::getenv("LEAM_KERNEL")));
   Run run(c, ctx, work, shards, kernels, started);
   return run.go();
