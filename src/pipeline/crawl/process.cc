@@ -145,7 +145,7 @@ void Processor::process(Item& item, Lines& out) {
       std::string unpacked;
       bool cut = false;
       const std::string name = lower(f.name);
-      if (name.ends_with(".gz") || name.ends_with(".zst") || name.ends_with(".lz4")) {
+      if (name.ends_with(".gz") || name.ends_with(".zst")) {
         if (!unpack_all(bytes, config_.max_page_bytes, unpacked, cut))
           return drop(item, "broken", 0, 0, "cannot be unpacked", 0, out);
         bytes = unpacked;

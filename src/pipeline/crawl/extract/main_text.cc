@@ -202,7 +202,7 @@ class MainText {
       const float links = e.text > 0 ? static_cast<float>(e.links) / static_cast<float>(e.text) : 0;
       const Tag tag = e.node->tag;
       bool drop = false;
-      if (kDroppedTags.has(tag)) drop = share < 0.5f;
+      if (kDroppedTags.has(tag)) drop = share < 0.5f || e.worth < 100;
       if (tag == Tag::kHeader) drop = share < 0.2f && !contains_heading1(e.node);
       if (tag == Tag::kForm) drop = share < 0.1f;
       if ((e.roles & kStrong) != 0) drop = drop || share < 0.4f;

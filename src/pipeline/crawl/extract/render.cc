@@ -98,6 +98,10 @@ class Renderer {
         row_open_ = false;
         end_line();
         return;
+      case Tag::kLi:
+        end_line();
+        prefix_.clear();
+        return;
       case Tag::kOl:
         if (!numbers_.empty()) numbers_.pop_back();
         block_edge();
@@ -129,7 +133,6 @@ class Renderer {
     if (line_has_text()) out_.push_back('\n');
     line_start_ = out_.size();
     space_ = false;
-    prefix_.clear();
   }
 
   void text(std::string_view s) {

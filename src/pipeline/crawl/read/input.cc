@@ -20,7 +20,7 @@ std::string lower(std::string_view s) {
 
 bool kind_by_name(std::string_view path, FileKind& kind) {
   std::string name = lower(path_base(path));
-  for (const std::string_view packed : {".gz", ".zst", ".lz4"}) {
+  for (const std::string_view packed : {".gz", ".zst"}) {
     if (name.ends_with(packed)) name.resize(name.size() - packed.size());
   }
   struct Ending {

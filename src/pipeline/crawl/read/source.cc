@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <libdeflate.h>
-#include <lz4frame.h>
 #include <zlib.h>
 #include <zstd.h>
 
@@ -14,8 +13,7 @@ namespace {
 
 constexpr size_t kPlainBlock = 1u << 20;
 constexpr size_t kWholeMember = 16u << 20;  // a larger member is streamed
-constexpr std::string_view kGzip("\x1F\x8B\x08", 3), kZstd("\x28\xB5\x2F\xFD", 4),
-    kLz4("\x04\x22\x4D\x18", 4);
+constexpr std::string_view kGzip("\x1F\x8B\x08", 3), kZstd("\x28\xB5\x2F\xFD", 4);
 
 class PlainSource : public ByteSource {
  public:
@@ -251,56 +249,6 @@ class ZstdSource : public ByteSource {
   bool frame_start_ = true, pending_start_ = false, gap_ = false;
 };
 
-struct Lz4Closer {
-  void operator()(LZ4F_dctx* d) const { LZ4F_freeDecompressionContext(d); }
-};
-
-class Lz4Source : public ByteSource {
- public:
-  Lz4Source(std::string_view bytes, uint64_t offset)
-      : bytes_(bytes), at_(std::min<uint64_t>(offset, bytes.size())) {
-    LZ4F_dctx* tool = nullptr;
-    if (LZ4F_isError(LZ4F_createDecompressionContext(&tool, LZ4F_VERSION)) != 0) tool = nullptr;
-    tool_.reset(tool);
-    out_.resize(kPlainBlock);
-  }
-  bool next(Block& block) override {
-    while (tool_ != nullptr && at_ < bytes_.size()) {
-      if (frame_start_) frame_ = at_;
-      size_t in = bytes_.size() - at_, out = out_.size();
-      const size_t code = LZ4F_decompress(tool_.get(), out_.data(), &out, bytes_.data() + at_, &in, nullptr);
-      if (LZ4F_isError(code) != 0 || (in == 0 && out == 0)) {
-        broken_.push_back({frame_, "damaged lz4 frame"});
-        gap_ = true;
-        frame_start_ = true;
-        LZ4F_resetDecompressionContext(tool_.get());
-        const size_t next = bytes_.find(kLz4, at_ + 1);
-        at_ = next == std::string_view::npos ? bytes_.size() : next;
-        continue;
-      }
-      at_ += in;
-      pending_start_ = pending_start_ || frame_start_;
-      frame_start_ = code == 0;
-      if (out == 0) continue;
-      block = {{out_.data(), out}, std::exchange(pending_start_, false), frame_, std::exchange(gap_, false)};
-      return true;
-    }
-    if (!frame_start_) {
-      broken_.push_back({frame_, "truncated lz4 frame"});
-      frame_start_ = true;
-    }
-    return false;
-  }
-  uint64_t offset() const override { return at_; }
-
- private:
-  std::string_view bytes_;
-  uint64_t at_, frame_ = 0;
-  std::unique_ptr<LZ4F_dctx, Lz4Closer> tool_;
-  std::string out_;
-  bool frame_start_ = true, pending_start_ = false, gap_ = false;
-};
-
 // Keeps the mapped file alive under a source.
 class OwningSource : public ByteSource {
  public:
@@ -324,7 +272,6 @@ class OwningSource : public ByteSource {
 std::unique_ptr<ByteSource> ByteSource::over(std::string_view bytes, uint64_t offset) {
   if (bytes.starts_with(kGzip)) return std::make_unique<GzipSource>(bytes, offset);
   if (bytes.starts_with(kZstd)) return std::make_unique<ZstdSource>(bytes, offset);
-  if (bytes.starts_with(kLz4)) return std::make_unique<Lz4Source>(bytes, offset);
   return std::make_unique<PlainSource>(bytes, offset);
 }
 

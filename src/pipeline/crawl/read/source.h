@@ -1,4 +1,4 @@
-// A file's bytes in order, unpacked: plain, gzip (member by member), zstd or lz4, told apart by their first
+// A file's bytes in order, unpacked: plain, gzip (member by member) or zstd, told apart by their first
 // bytes.
 //
 // A stretch that cannot be unpacked is reported with its offset and passed over: the next member that can be

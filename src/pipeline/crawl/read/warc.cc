@@ -156,21 +156,34 @@ bool WarcReader::skip_blanks() {
   }
 }
 
-// To the next line that begins a record.
+// To the next line, or member, that begins a record.
 bool WarcReader::resync() {
+  const uint64_t from = logical_;
   while (true) {
     const std::string_view h = have();
-    size_t line = 0;
-    while (true) {
-      const size_t end = h.find('\n', line);
-      if (end == std::string_view::npos) break;
-      line = end + 1;
-      const std::string_view rest = h.substr(line);
+    const auto begins = [&](std::string_view rest) {
       WarcRecord ignored;
-      if (rest.starts_with("WARC/") || (arc_ && arc_line(rest.substr(0, rest.find('\n')), ignored))) {
-        consume(line);
-        return true;
+      return rest.starts_with("WARC/") || (arc_ && arc_line(rest.substr(0, rest.find('\n')), ignored));
+    };
+    size_t found = std::string_view::npos, line = 0;
+    for (const Mark& m : marks_) {
+      if (m.logical <= from || m.logical < logical_ || m.logical - logical_ >= h.size()) continue;
+      const auto at = static_cast<size_t>(m.logical - logical_);
+      if (begins(h.substr(at))) {
+        found = at;
+        break;
       }
+    }
+    for (size_t end = 0; (end = h.find('\n', line)) != std::string_view::npos && end + 1 < found;) {
+      line = end + 1;
+      if (begins(h.substr(line))) {
+        found = line;
+        break;
+      }
+    }
+    if (found != std::string_view::npos) {
+      consume(found);
+      return true;
     }
     // Keep the last line: it may go on in the next block; but not a line without end.
     consume(h.size() - line > kMaxHeader ? h.size() : line > 0 ? line - 1 : 0);
