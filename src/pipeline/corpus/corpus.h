@@ -34,7 +34,7 @@ struct Config {
   double near_duplicates = 0.8;
   MinHashShape minhash;
   // Share of a held-out document's word runs that a training document may hold; 1: do not look.
-  double heldout_overlap = 0.5;
+  double heldout_overlap = 0.6;
   MixParams mix;
   double max_broken = 0.001;         // share of broken lines that still lets the stage go on
   uint64_t part_bytes = 256u << 20;  // of text in one part

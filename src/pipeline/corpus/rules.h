@@ -58,12 +58,12 @@ struct RuleParams {
   bool honour_tdm = true;                                                      // drop what is reserved
   std::vector<std::string> robots = {"noai", "noindex", "none", "noarchive"};  // directives that keep out
   std::vector<std::string> licences;  // allowed beginnings; empty: any
-  double min_lang_score = 0.5;
-  int64_t min_chars = 200, max_chars = 1'000'000, min_words = 30;
+  double min_lang_score = 0.3;
+  int64_t min_chars = 200, max_chars = 1'000'000, min_words = 20;
   double min_letters = 0.6;                            // of the visible characters
   double min_word_length = 2.5, max_word_length = 15;  // mean over the text
   double max_repeated_lines = 0.5;  // of the lines: the names of a play's speakers may come often
-  double max_repeated_text = 0.3;   // of the bytes in lines
+  double max_repeated_text = 0.5;   // of the bytes in lines
 
   // Reads its keys from [corpus] and [corpus.rules].
   static RuleParams from(Section& corpus, Section& rules);

@@ -37,7 +37,7 @@ TEST(Rules, EachDropsWhatItSays) {
   EXPECT_EQ(with([](auto& d) { d.robots = "noindex, nofollow"; }), "robots");
   EXPECT_EQ(with([](auto& d) { d.lang = "no"; }), "language");
   EXPECT_EQ(with([](auto& d) { d.lang = ""; }), "language");
-  EXPECT_EQ(with([](auto& d) { d.lang_score = 0.4; }), "lang_score");
+  EXPECT_EQ(with([](auto& d) { d.lang_score = 0.2; }), "lang_score");
   EXPECT_EQ(with([](auto& d) { d.text = "kurz"; }), "min_chars");
   EXPECT_EQ(with([](auto& d) { d.text = std::string(300, 'x') + " y"; }), "min_words");
   EXPECT_EQ(with([](auto& d) { d.text = "", d.lang = "fr"; }), "min_chars");
@@ -58,8 +58,9 @@ TEST(Rules, EachDropsWhatItSays) {
             "long_words");
   EXPECT_EQ(with([](auto& d) { d.text += d.text + d.text; }), "repeated_lines");
   EXPECT_EQ(with([](auto& d) {
-              for (int i = 0; i < 2; ++i)
-                d.text += std::string(600, 'x') + std::string(300, ' ') + "y y y y\n";
+              std::string line;
+              for (int i = 0; i < 150; ++i) line += "wort ";
+              for (int i = 0; i < 4; ++i) d.text += line + "\n";
             }),
             "repeated_text");
 
