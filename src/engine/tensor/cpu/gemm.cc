@@ -212,25 +212,29 @@ std::vector<RightFactor> pack_chunks(const Exec& exec, const Matrix& x) {
   return chunks;
 }
 
-void multiply_transposed_tile(const Exec& exec, const Matrix& dy, int64_t o, int64_t width,
-                              const std::vector<RightFactor>& x, float* dw, bool accumulate) {
+void multiply_transposed_part(const Exec& exec, const Matrix& dy, int64_t o, int64_t width,
+                              const std::vector<RightFactor>& x, size_t begin, size_t end, float* out,
+                              bool accumulate) {
   const DType in = dy.dtype;
   const auto turned = exec.memory.allocate(bytes_of(kTile * kChunk, in));
   // Chunks of one height share their product; the first may overwrite, the last may be shorter.
   std::optional<RowProduct> product;
-  for (size_t c = 0; c < x.size(); ++c) {
+  for (size_t c = begin; c < end; ++c) {
     const RightFactor& b = x[c];
-    const void* from = at(dy.data, static_cast<int64_t>(c) * kChunk * dy.ld + o, in);
-    if (in == DType::kBF16) {
-      transpose(static_cast<const BF16*>(from), dy.ld, b.k(), width, reinterpret_cast<BF16*>(turned.get()),
-                b.k());
-    } else {
-      transpose(static_cast<const float*>(from), dy.ld, b.k(), width, reinterpret_cast<float*>(turned.get()),
-                b.k());
-    }
-    if (c < 2 || b.k() != kChunk) product.emplace(exec, b, in, DType::kF32, accumulate || c > 0);
+    if (c < begin + 2 || b.k() != kChunk) product.emplace(exec, b, in, DType::kF32, accumulate || c > begin);
     product->use(b);
-    product->all(turned.get(), width, dw + o * b.n(), b.n());
+    for (int64_t i = 0; i < width; i += kTile) {
+      const int64_t columns = std::min(kTile, width - i);
+      const void* from = at(dy.data, static_cast<int64_t>(c) * kChunk * dy.ld + o + i, in);
+      if (in == DType::kBF16) {
+        transpose(static_cast<const BF16*>(from), dy.ld, b.k(), columns,
+                  reinterpret_cast<BF16*>(turned.get()), b.k());
+      } else {
+        transpose(static_cast<const float*>(from), dy.ld, b.k(), columns,
+                  reinterpret_cast<float*>(turned.get()), b.k());
+      }
+      product->all(turned.get(), columns, out + i * b.n(), b.n());
+    }
   }
 }
 
@@ -242,11 +246,31 @@ void multiply_transposed(const Exec& exec, const Matrix& dy_in, const Matrix& x,
     dy = {wide.get(), DType::kF32, dy.rows, dy.cols, dy.cols};
   }
   const std::vector<RightFactor> chunks = pack_chunks(exec, x);
-  exec.pool.run_range(static_cast<size_t>(dy.cols), static_cast<size_t>(kTile),
-                      [&](size_t begin, size_t end) {
-                        multiply_transposed_tile(exec, dy, static_cast<int64_t>(begin),
-                                                 static_cast<int64_t>(end - begin), chunks, dw, true);
-                      });
+  const int64_t O = dy.cols, I = x.cols;
+  // Small products have few columns to share out: then the rows are cut too, and the parts added after.
+  constexpr int64_t kSmall = 1 << 20;
+  constexpr size_t kGroup = 2;
+  const bool cut_rows = O * I <= kSmall && chunks.size() > kGroup;
+  const size_t groups = cut_rows ? (chunks.size() + kGroup - 1) / kGroup : 1;
+  const size_t group_chunks = cut_rows ? kGroup : chunks.size();
+  const int64_t columns = (O + kPartWidth - 1) / kPartWidth;
+  const int64_t width = ((O + columns - 1) / columns + kTile - 1) / kTile * kTile;
+  const auto parts = static_cast<size_t>((O + width - 1) / width);
+  std::shared_ptr<std::byte[]> sums;
+  if (groups > 1) sums = exec.memory.allocate(groups * bytes_of(O * I, DType::kF32));
+  exec.pool.run(groups * parts, [&](size_t task) {
+    const size_t group = task / parts, begin = group * group_chunks;
+    const int64_t o = static_cast<int64_t>(task % parts) * width;
+    float* out = groups > 1 ? reinterpret_cast<float*>(sums.get()) + static_cast<int64_t>(group) * O * I : dw;
+    multiply_transposed_part(exec, dy, o, std::min(width, O - o), chunks, begin,
+                             std::min(begin + group_chunks, chunks.size()), out + o * I, groups == 1);
+  });
+  if (groups == 1) return;
+  exec.pool.run_range(static_cast<size_t>(O * I), size_t{1} << 14, [&](size_t begin, size_t end) {
+    for (size_t g = 0; g < groups; ++g)
+      add_range(reinterpret_cast<const float*>(sums.get()) + g * static_cast<size_t>(O * I) + begin,
+                dw + begin, end - begin);
+  });
 }
 
 }  // namespace leam::tensor::cpu

@@ -79,16 +79,19 @@ class RowProduct {
 void multiply(const Exec& exec, const void* a, DType a_type, int64_t rows, const RightFactor& b, void* c,
               DType c_type, bool accumulate);
 
-// dw (O, I) f32 += dyᵀ · x for dy (N, O) and x (N, I), in parallel over O. Sums run over chunks of rows
-// in ascending order.
+// dw (O, I) f32 += dyᵀ · x for dy (N, O) and x (N, I), in parallel over parts of O and of N. Sums run
+// over rows in ascending order within a part, and over the parts of N in ascending order.
 void multiply_transposed(const Exec& exec, const Matrix& dy, const Matrix& x, float* dw);
 
 // Its parts, for callers that hold dy in pieces. x cut into chunks of kChunk rows, each packed:
 inline constexpr int64_t kChunk = 512;
 std::vector<RightFactor> pack_chunks(const Exec& exec, const Matrix& x);
-// Rows [o, o + width) of dw, width ≤ kTile, on this thread: dw[o + i] (+)= Σ_n dy[n, o + i] · x[n].
-void multiply_transposed_tile(const Exec& exec, const Matrix& dy, int64_t o, int64_t width,
-                              const std::vector<RightFactor>& x, float* dw, bool accumulate);
+// out[i] (+)= Σ_n dy[n, o + i] · x[n] for i < width, n over the rows of chunks [begin, end), on this thread.
+// All of `width` rows of out are best to fit in the second cache beside one chunk.
+void multiply_transposed_part(const Exec& exec, const Matrix& dy, int64_t o, int64_t width,
+                              const std::vector<RightFactor>& x, size_t begin, size_t end, float* out,
+                              bool accumulate);
+inline constexpr int64_t kPartWidth = 256;
 
 // Packs a dense right factor (k,n) of type `in`, or the transpose of a dense (n,k), on this thread.
 void pack_dense(const Products& products, const void* b, bool transposed, int64_t k, int64_t n, DType in,

@@ -133,6 +133,11 @@ void transpose16(const uint16_t* a, int64_t ld, int64_t rows, int64_t cols, uint
         pair_rows(r + i < rows ? row : zeros, r + i + 1 < rows ? row + ld : zeros, wide,
                   pairs + i / 2 * kStrip);
       }
+      if (rows_padded % 2 == 0 && reinterpret_cast<uintptr_t>(out) % 4 == 0) {
+        auto* to = reinterpret_cast<uint32_t*>(out + c * rows_padded + r);
+        transpose32(pairs, kStrip, deep / 2, wide, to, rows_padded / 2);
+        continue;
+      }
       transpose32(pairs, kStrip, (deep + 1) / 2, wide, turned, 32);
       for (int64_t j = 0; j < wide; ++j)
         std::memcpy(out + (c + j) * rows_padded + r, turned + j * 32, static_cast<size_t>(deep) * 2);
@@ -153,6 +158,13 @@ void narrow(const float* from, BF16* to, size_t n) {
   if (i < n) store_some(load_some(from + i, n - i), to + i, n - i);
 }
 
+void add_floats(const float* from, float* to, size_t n) {
+  const size_t L = lanes();
+  size_t i = 0;
+  for (; i + L <= n; i += L) put(load(from + i), to + i, true);
+  if (i < n) put_some(load_some(from + i, n - i), to + i, n - i, true);
+}
+
 }  // namespace leam::tensor::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -165,6 +177,7 @@ HWY_EXPORT(pack_bf16);
 HWY_EXPORT(transpose16);
 HWY_EXPORT(widen);
 HWY_EXPORT(narrow);
+HWY_EXPORT(add_floats);
 
 void pack_columns(PackLayout layout, const void* b, int64_t ld, bool transposed, int64_t k, int64_t n,
                   int64_t n0, int64_t n1, void* packed) {
@@ -199,6 +212,10 @@ void convert(const BF16* from, float* to, size_t n) {
 }
 void convert(const float* from, BF16* to, size_t n) {
   HWY_DYNAMIC_DISPATCH(narrow)(from, to, n);
+}
+
+void add_range(const float* from, float* to, size_t n) {
+  HWY_DYNAMIC_DISPATCH(add_floats)(from, to, n);
 }
 
 }  // namespace leam::tensor::cpu

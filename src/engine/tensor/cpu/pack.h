@@ -18,4 +18,7 @@ void transpose(const BF16* a, int64_t ld, int64_t rows, int64_t cols, BF16* out,
 void convert(const BF16* from, float* to, size_t n);
 void convert(const float* from, BF16* to, size_t n);
 
+// to += from
+void add_range(const float* from, float* to, size_t n);
+
 }  // namespace leam::tensor::cpu

@@ -51,4 +51,35 @@ TEST(Classifier, RowsStandAlone) {
   }
 }
 
+// Logits far above those of the first panel: the row is done again with a better reference, whatever
+// its neighbours in the tile are.
+TEST(Classifier, FarLogits) {
+  for (DType type : kFloats) {
+    Bench fast(2), reference(1, KernelChoice::kReference);
+    const int64_t N = 70, C = 16, V = 1300;
+    Tensor w32 = random_tensor(fast.memory, {V, C}, DType::kF32, 2);
+    for (int64_t i = 0; i < w32.numel(); ++i) w32.data<float>()[i] *= i / C < 600 ? 0.1f : 12.0f;
+    Tensor x32 = random_tensor(fast.memory, {N, C}, DType::kF32, 1);
+    for (int64_t i = 0; i < N / 2 * C; ++i) x32.data<float>()[i] *= 0.05f;
+    const Tensor x = x32.to(fast.memory, type), w = w32.to(fast.memory, type);
+    const Tensor targets = random_ids(fast.memory, N, V, 3);
+    const auto run = [&](const Exec& exec, int64_t begin, int64_t end, std::vector<Tensor>& grads) {
+      grads = {Tensor::zeros(exec.memory, {end - begin, C}, DType::kF32),
+               Tensor::zeros(exec.memory, {V, C}, DType::kF32)};
+      Tape tape(exec, true);
+      Tensor losses;
+      tape.backward(classifier_loss(tape, tape.leaf(x.rows(begin, end), &grads[0]), tape.leaf(w, &grads[1]),
+                                    targets.rows(begin, end), &losses));
+      return losses;
+    };
+    std::vector<Tensor> got, want, unused;
+    const Tensor losses = run(fast.exec, 0, N, got);
+    const float tolerance = type == DType::kF32 ? 1e-4f : 2e-2f;
+    expect_near(losses, run(reference.exec, 0, N, want), tolerance, "losses");
+    expect_near(got[0], want[0], tolerance, "dx");
+    expect_near(got[1], want[1], tolerance, "dw");
+    expect_same_bits(run(fast.exec, 30, 41, unused), losses.rows(30, 41), "losses of some rows");
+  }
+}
+
 }  // namespace leam::tensor::test

@@ -19,7 +19,8 @@ using cpu::RightFactor;
 using cpu::RowProduct;
 
 constexpr int64_t kTile = cpu::Products::kTile;
-constexpr int64_t kTaskRows = 2 * kTile;
+// Rows of one task: its tiles share each panel of w while that is in the second cache.
+constexpr int64_t kTaskRows = 4 * kTile;
 constexpr int64_t kBlockBytes = int64_t{64} << 20;
 // A row whose exponentials sum to more than this had a bad reference c and is done again.
 constexpr float kLargeSum = 1e17f;
@@ -51,48 +52,53 @@ struct Classifier {
   std::byte* xs_at(int64_t row) const { return xs.get() + static_cast<size_t>(row * C) * e_size; }
 
   void run();
-  void block(int64_t first, int64_t rows);
-  void tile(int64_t first, int64_t row, int64_t rows_of_block, int64_t count, RowProduct& logits, float* z);
+  void block(int64_t first, int64_t count);
+  void rows(int64_t first, int64_t row, int64_t rows_of_block, int64_t count);
   void backward_x(int64_t first, int64_t row, int64_t rows_of_block, int64_t count, const float* s);
 };
 
 // Losses of rows [row, row + count) of the block that begins at row `first` of x, and e and s·x.
-void Classifier::tile(int64_t first, int64_t row, int64_t rows_of_block, int64_t count, RowProduct& logits,
-                      float* z) {
-  float c[kTile], sum[kTile], target_z[kTile];
+void Classifier::rows(int64_t first, int64_t row, int64_t rows_of_block, int64_t count) {
+  const auto scratch = exec.memory.allocate(static_cast<size_t>(kTile * RightFactor::kPanel) * sizeof(float));
+  auto* z = reinterpret_cast<float*>(scratch.get());
+  RowProduct logits(exec, logits_w, x.dtype(), DType::kF32, false);
+  float c[kTaskRows], sum[kTaskRows] = {}, target_z[kTaskRows] = {};
+  bool bad[kTaskRows] = {};
   const int32_t* target = targets.data<int32_t>() + first + row;
-  const auto pass = [&](bool redo, const auto& wanted) {
+  // Goes over all logits of these rows: each(i, panel, row i's logits in the panel).
+  const auto each_panel = [&](const auto& each) {
     for (int64_t p = 0; p < panels; ++p) {
-      const int64_t width = logits_w.panel_width(p), v0 = p * RightFactor::kPanel;
-      logits.panel(x_row(first + row), count, p, z, width);
-      for (int64_t i = 0; i < count; ++i) {
-        if (!wanted(i)) continue;
-        const float* zi = z + i * width;
-        if (p == 0) {
-          if (!redo) c[i] = cpu::largest(zi, static_cast<size_t>(width));
-          sum[i] = 0;
-        }
-        std::byte* ei =
-            grads ? e_at(p, row, rows_of_block) + static_cast<size_t>(i * width) * e_size : nullptr;
-        sum[i] += cpu::sum_of_exps(zi, static_cast<size_t>(width), c[i], ei, inner);
-        if (target[i] >= v0 && target[i] < v0 + width) target_z[i] = zi[target[i] - v0];
+      const int64_t width = logits_w.panel_width(p);
+      for (int64_t t = 0; t < count; t += kTile) {
+        const int64_t height = std::min(kTile, count - t);
+        logits.panel(x_row(first + row + t), height, p, z, width);
+        for (int64_t i = 0; i < height; ++i) each(t + i, p, z + i * width);
       }
     }
   };
-  pass(false, [](int64_t) { return true; });
-  bool bad[kTile] = {}, any = false;
+  const auto add_exps = [&](int64_t i, int64_t p, const float* zi) {
+    const int64_t width = logits_w.panel_width(p), v = target[i] - p * RightFactor::kPanel;
+    std::byte* ei = grads ? e_at(p, row, rows_of_block) + static_cast<size_t>(i * width) * e_size : nullptr;
+    sum[i] += cpu::sum_of_exps(zi, static_cast<size_t>(width), c[i], ei, inner);
+    if (target[i] >= 0 && v >= 0 && v < width) target_z[i] = zi[v];
+  };
+  each_panel([&](int64_t i, int64_t p, const float* zi) {
+    if (p == 0) c[i] = cpu::largest(zi, static_cast<size_t>(logits_w.panel_width(0)));
+    add_exps(i, p, zi);
+  });
+  bool any = false;
   for (int64_t i = 0; i < count; ++i) any = (bad[i] = sum[i] > kLargeSum) || any;
   if (any) {
-    for (int64_t p = 0; p < panels; ++p) {
-      const int64_t width = logits_w.panel_width(p);
-      logits.panel(x_row(first + row), count, p, z, width);
-      for (int64_t i = 0; i < count; ++i)
-        if (bad[i]) c[i] = std::max(c[i], cpu::largest(z + i * width, static_cast<size_t>(width)));
-    }
-    pass(true, [&](int64_t i) { return bad[i]; });
+    each_panel([&](int64_t i, int64_t p, const float* zi) {
+      if (bad[i]) c[i] = std::max(c[i], cpu::largest(zi, static_cast<size_t>(logits_w.panel_width(p))));
+    });
+    for (int64_t i = 0; i < count; ++i) sum[i] = bad[i] ? 0.0f : sum[i];
+    each_panel([&](int64_t i, int64_t p, const float* zi) {
+      if (bad[i]) add_exps(i, p, zi);
+    });
   }
 
-  float s[kTile];
+  float s[kTaskRows];
   for (int64_t i = 0; i < count; ++i) {
     const bool ignored = target[i] < 0;
     const float lse = c[i] + std::log(sum[i]);
@@ -125,30 +131,30 @@ void Classifier::backward_x(int64_t first, int64_t row, int64_t rows_of_block, i
     const RightFactor& b = panel_w[static_cast<size_t>(p)];
     if (p < 2 || b.k() != RightFactor::kPanel) product.emplace(exec, b, inner, DType::kF32, p > 0);
     product->use(b);
-    product->all(e_at(p, row, rows_of_block), count, out, C);
+    for (int64_t t = 0; t < count; t += kTile)
+      product->all(e_at(p, row + t, rows_of_block), std::min(kTile, count - t), out + t * C, C);
   }
   for (int64_t i = 0; i < count; ++i)
     cpu::scale_row(out + i * C, DType::kF32, s[i], out + i * C, DType::kF32, static_cast<size_t>(C));
 }
 
-void Classifier::block(int64_t first, int64_t rows) {
-  exec.pool.run_range(
-      static_cast<size_t>(rows), static_cast<size_t>(kTaskRows), [&](size_t begin, size_t end) {
-        const auto z = exec.memory.allocate(static_cast<size_t>(kTile * RightFactor::kPanel) * sizeof(float));
-        RowProduct logits(exec, logits_w, x.dtype(), DType::kF32, false);
-        for (auto row = static_cast<int64_t>(begin); row < static_cast<int64_t>(end); row += kTile)
-          tile(first, row, rows, std::min(kTile, static_cast<int64_t>(end) - row), logits,
-               reinterpret_cast<float*>(z.get()));
-      });
+void Classifier::block(int64_t first, int64_t count) {
+  exec.pool.run_range(static_cast<size_t>(count), static_cast<size_t>(kTaskRows),
+                      [&](size_t begin, size_t end) {
+                        rows(first, static_cast<int64_t>(begin), count, static_cast<int64_t>(end - begin));
+                      });
   if (!dw.defined()) return;
-  const std::vector<RightFactor> chunks = cpu::pack_chunks(exec, {xs.get(), inner, rows, C, C});
-  exec.pool.run_range(static_cast<size_t>(V), static_cast<size_t>(kTile), [&](size_t begin, size_t end) {
-    const int64_t v = static_cast<int64_t>(begin), p = v / RightFactor::kPanel, v0 = p * RightFactor::kPanel;
-    const int64_t width = logits_w.panel_width(p);
-    cpu::multiply_transposed_tile(exec, {e_at(p, 0, rows), inner, rows, width, width}, v - v0,
-                                  static_cast<int64_t>(end - begin), chunks, dw.data<float>() + v0 * C,
-                                  first > 0);
-  });
+  const std::vector<RightFactor> chunks = cpu::pack_chunks(exec, {xs.get(), inner, count, C, C});
+  static_assert(RightFactor::kPanel % cpu::kPartWidth == 0);
+  exec.pool.run_range(static_cast<size_t>(V), static_cast<size_t>(cpu::kPartWidth),
+                      [&](size_t begin, size_t end) {
+                        const int64_t v = static_cast<int64_t>(begin), p = v / RightFactor::kPanel,
+                                      v0 = p * RightFactor::kPanel;
+                        const int64_t width = logits_w.panel_width(p);
+                        cpu::multiply_transposed_part(exec, {e_at(p, 0, count), inner, count, width, width},
+                                                      v - v0, static_cast<int64_t>(end - begin), chunks, 0,
+                                                      chunks.size(), dw.data<float>() + v * C, first > 0);
+                      });
 }
 
 void Classifier::run() {
