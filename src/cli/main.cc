@@ -102,6 +102,7 @@ int run_program(int argc, char** argv) {
   app.require_subcommand(1);
   app.set_help_all_flag("--help-all", "help of every command");
   add_stages(app, session);
+  add_crawl_tools(app, session);
   add_tokens_tools(app, session);
   add_run(app, session);
   add_init(app, session);
