@@ -44,8 +44,8 @@ class Parameters {
   tensor::Tensor zeros(tensor::Memory& memory) const;
   std::vector<tensor::Tensor> views(const tensor::Tensor& flat) const;
 
-  // Normal weights by (seed, parameter, element): tables and inputs std, projections back into the
-  // residual stream std / sqrt(2·layers) (Radford et al., 2019), gains 1. std is config.init_std.
+  // Uniform weights with mean 0 by (seed, parameter, element): standard deviation config.init_std, for
+  // projections back into the residual stream divided by sqrt(2·layers) (Radford et al., 2019); gains 1.
   void init(uint64_t seed, const tensor::Exec& exec);
 
  private:

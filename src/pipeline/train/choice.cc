@@ -78,6 +78,7 @@ json::object Choice::to_json() const {
                                                    : "linear";
   o["decay_share"] = schedule.decay_share;
   o["steps"] = steps;
+  o["max_steps"] = max_steps;
   o["probe_seconds"] = probe_seconds;
   o["probe_flops_per_second"] = probe_flops;
   return o;
@@ -107,6 +108,7 @@ Result<Choice> Choice::from_json(const json::value& v, std::string_view where) {
   c.schedule.decay = decay == "cosine" ? Decay::kCosine : decay == "wsd" ? Decay::kWsd : Decay::kLinear;
   c.schedule.decay_share = LEAM_TRY(json_number(*o, "decay_share", where));
   c.steps = LEAM_TRY(json_int(*o, "steps", where));
+  c.max_steps = LEAM_TRY(json_int(*o, "max_steps", where));
   c.probe_seconds = LEAM_TRY(json_number(*o, "probe_seconds", where));
   c.probe_flops = LEAM_TRY(json_number(*o, "probe_flops_per_second", where));
   return c;
@@ -177,7 +179,8 @@ Result<Choice> choose(const Config& c, const artifact::ShardSet& shards, const t
     choice.probe_flops = LEAM_TRY(probe(t, shards, exec, env, 0.01 * c.budget));
     choice.probe_seconds = static_cast<double>(env.monotonic_ns() - start) * 1e-9;
     const double seconds = std::max(1.0, 0.97 * c.budget - choice.probe_seconds);
-    const double corpus_steps = kMaxEpochs * static_cast<double>(shards.tokens()) / per_step;
+    const double corpus_steps = std::ceil(kMaxEpochs * static_cast<double>(shards.tokens()) / per_step);
+    choice.max_steps = static_cast<int64_t>(corpus_steps);
     if (c.d_model == 0) {
       // The largest rung that still sees enough tokens a parameter.
       for (const Rung rung : kLadder) {

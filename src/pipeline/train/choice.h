@@ -15,6 +15,7 @@ struct Choice {
   learn::TrainerConfig trainer;
   learn::Schedule schedule;
   int64_t steps = 0;         // planned; under a budget the first estimate
+  int64_t max_steps = 0;     // under a budget: never more, so that no text is read too often
   double probe_seconds = 0;  // spent on measuring this machine
   double probe_flops = 0;    // per second, as measured; 0 without a budget
 

@@ -151,7 +151,8 @@ Result<void> Run::correct_horizon(int64_t step, double seconds_a_step) {
   if (step % every != 0) return {};
   const double reserve = 0.3 + 0.005 * c_.budget;  // for writing the result
   const double left = (c_.budget - reserve - seconds()) / seconds_a_step;
-  horizon_.correct(step, step + std::max<int64_t>(1, static_cast<int64_t>(left)));
+  const int64_t total = step + std::max<int64_t>(1, static_cast<int64_t>(left));
+  horizon_.correct(step, std::max(step, std::min(total, choice_.max_steps)));
   return save_progress();
 }
 
