@@ -2,7 +2,8 @@
 // vocabulary 16384, context 256, batch 16) and a whole forward and backward pass of it, and sets the
 // products against what oneDNN alone reaches on them.
 //
-//   engine_tensor_bench [--threads N] [--dtype bf16|f32] [--seconds S] [--clock wall|cpu] [--only step]
+//   engine_tensor_bench [--threads N] [--dtype bf16|f32] [--seconds S] [--clock wall|cpu] [--only
+//   step|OPERATOR]
 #include <fmt/format.h>
 #include <time.h>
 
@@ -42,7 +43,7 @@ struct Settings {
   int threads = 0;
   DType dtype = DType::kBF16;
   double seconds = 1.0;
-  bool step_only = false;  // for a profiler: nothing but the whole pass
+  std::string only;  // for a profiler: "step" or an operator
 };
 
 // Best time of one call, after one to warm up.
@@ -179,7 +180,7 @@ int bench(const Settings& s) {
              dispatch.products().implementation(
                  s.dtype == DType::kBF16 && !dispatch.products().has_bf16() ? DType::kF32 : s.dtype));
 
-  if (s.step_only) {
+  if (s.only == "step") {
     Model model(exec, s.dtype);
     float loss = 0;
     const double step = time_of(s.seconds, [&] { loss = model.step(); });
@@ -187,6 +188,7 @@ int bench(const Settings& s) {
     return 0;
   }
 
+  const auto wanted = [&](std::string_view name) { return s.only.empty() || name.starts_with(s.only); };
   // The products of one step by oneDNN alone.
   struct Plain {
     std::string name;
@@ -202,6 +204,7 @@ int bench(const Settings& s) {
   fmt::print("{:<12} {:>12} {:>12} {:>12}   GFLOP/s of oneDNN alone\n", "", "y", "dx", "dw");
   for (const Plain& p : plain) {
     const double f = 2.0 * kN * static_cast<double>(p.O * p.I);
+    if (!s.only.empty()) break;
     const double y = cpu::plain_product_seconds({kN, p.O, p.I, in, in}, false, true, threads, s.seconds / 4);
     const double dx =
         cpu::plain_product_seconds({kN, p.I, p.O, in, in}, false, false, threads, s.seconds / 4);
@@ -247,46 +250,55 @@ int bench(const Settings& s) {
   };
   const auto linear_op = [](Tape& t, const std::vector<Var>& v) { return linear(t, v[0], v[1]); };
   for (const Plain& p : plain) {
-    if (p.name == "classifier") continue;
+    if (p.name == "classifier" || !wanted("linear")) continue;
     const double f = 2.0 * kN * static_cast<double>(p.O * p.I);
     report("linear " + p.name, p.count,
            time_op(exec, s.seconds, {{tensor(kN, p.I)}, {tensor(p.O, p.I, 0.05f), false}}, linear_op), f,
            2 * f);
   }
   const double f = 2.0 * kN * static_cast<double>(kV * kC);
-  report("classifier", 1,
-         time_op(exec, s.seconds, {{tensor(kN, kC)}, {tensor(kV, kC, 0.05f), false}},
-                 [&](Tape& t, const std::vector<Var>& v) { return classifier_loss(t, v[0], v[1], ids); }),
-         f, 2 * f);
+  if (wanted("classifier"))
+    report("classifier", 1,
+           time_op(exec, s.seconds, {{tensor(kN, kC)}, {tensor(kV, kC, 0.05f), false}},
+                   [&](Tape& t, const std::vector<Var>& v) { return classifier_loss(t, v[0], v[1], ids); }),
+           f, 2 * f);
   const double a = 2.0 * 2.0 * kB * kHeads * kD * kT * (kT + 1) / 2;
-  report("attention", kLayers,
-         time_op(exec, s.seconds, {{tensor(kN, kC)}, {tensor(kN, kC)}, {tensor(kN, kC)}},
-                 [&](Tape& t, const std::vector<Var>& v) {
-                   return attention(t, v[0], v[1], v[2], starts, {kT, kHeads, kHeads, kD});
-                 }),
-         a, 2.5 * a);
-  report("rope", 2 * kLayers,
-         time_op(exec, s.seconds, {{tensor(kN, kC)}},
-                 [&](Tape& t, const std::vector<Var>& v) { return rope(t, v[0], positions, kHeads, 1e4f); }),
-         0, 0);
-  report("rms_norm", 2 * kLayers + 1,
-         time_op(exec, s.seconds, {{tensor(kN, kC)}, {gain, false}},
-                 [&](Tape& t, const std::vector<Var>& v) { return rms_norm(t, v[0], v[1], 1e-5f); }),
-         0, 0);
-  report("swiglu", kLayers,
-         time_op(exec, s.seconds, {{tensor(kN, kF)}, {tensor(kN, kF)}},
-                 [&](Tape& t, const std::vector<Var>& v) { return swiglu(t, v[0], v[1]); }),
-         0, 0);
-  report("add", 2 * kLayers,
-         time_op(exec, s.seconds, {{tensor(kN, kC)}, {tensor(kN, kC)}},
-                 [&](Tape& t, const std::vector<Var>& v) { return add(t, v[0], v[1]); }),
-         0, 0);
-  report("embedding", 1,
-         time_op(exec, s.seconds, {{tensor(kV, kC), false}},
-                 [&](Tape& t, const std::vector<Var>& v) { return embedding(t, v[0], ids); }),
-         0, 0);
+  if (wanted("attention"))
+    report("attention", kLayers,
+           time_op(exec, s.seconds, {{tensor(kN, kC)}, {tensor(kN, kC)}, {tensor(kN, kC)}},
+                   [&](Tape& t, const std::vector<Var>& v) {
+                     return attention(t, v[0], v[1], v[2], starts, {kT, kHeads, kHeads, kD});
+                   }),
+           a, 2.5 * a);
+  if (wanted("rope"))
+    report(
+        "rope", 2 * kLayers,
+        time_op(exec, s.seconds, {{tensor(kN, kC)}},
+                [&](Tape& t, const std::vector<Var>& v) { return rope(t, v[0], positions, kHeads, 1e4f); }),
+        0, 0);
+  if (wanted("rms_norm"))
+    report("rms_norm", 2 * kLayers + 1,
+           time_op(exec, s.seconds, {{tensor(kN, kC)}, {gain, false}},
+                   [&](Tape& t, const std::vector<Var>& v) { return rms_norm(t, v[0], v[1], 1e-5f); }),
+           0, 0);
+  if (wanted("swiglu"))
+    report("swiglu", kLayers,
+           time_op(exec, s.seconds, {{tensor(kN, kF)}, {tensor(kN, kF)}},
+                   [&](Tape& t, const std::vector<Var>& v) { return swiglu(t, v[0], v[1]); }),
+           0, 0);
+  if (wanted("add"))
+    report("add", 2 * kLayers,
+           time_op(exec, s.seconds, {{tensor(kN, kC)}, {tensor(kN, kC)}},
+                   [&](Tape& t, const std::vector<Var>& v) { return add(t, v[0], v[1]); }),
+           0, 0);
+  if (wanted("embedding"))
+    report("embedding", 1,
+           time_op(exec, s.seconds, {{tensor(kV, kC), false}},
+                   [&](Tape& t, const std::vector<Var>& v) { return embedding(t, v[0], ids); }),
+           0, 0);
   fmt::print("{:<18} {:>5} {:>10} {:>10} {:>10.2f}\n", "sum", "", "", "", total * 1e3);
 
+  if (!s.only.empty()) return 0;
   // The optimiser and what a step does once to all parameters.
   const int64_t parameters = kV * kC + kLayers * (4 * kC * kC + 3 * kC * kF);
   Tensor w = Tensor::zeros(memory, {parameters}, DType::kF32),
@@ -320,7 +332,7 @@ int main(int argc, char** argv) {
   for (int i = 1; i + 1 < argc; i += 2) {
     if (std::strcmp(argv[i], "--threads") == 0) s.threads = std::atoi(argv[i + 1]);
     if (std::strcmp(argv[i], "--seconds") == 0) s.seconds = std::atof(argv[i + 1]);
-    if (std::strcmp(argv[i], "--only") == 0) s.step_only = true;
+    if (std::strcmp(argv[i], "--only") == 0) s.only = argv[i + 1];
     if (std::strcmp(argv[i], "--clock") == 0)
       leam::tensor::g_cpu_clock = std::strcmp(argv[i + 1], "cpu") == 0;
     if (std::strcmp(argv[i], "--dtype") == 0 && std::strcmp(argv[i + 1], "f32") == 0)

@@ -179,9 +179,10 @@ const Product& Products::get(const ProductShape& shape) const {
 
 struct ProductCall::State {
   dnnl::stream stream;
-  const Product* product;
+  const Product* product = nullptr;
   std::shared_ptr<std::byte[]> scratch;
-  std::unordered_map<int, dnnl::memory> args;
+  dnnl::memory a, b, c, pad;
+  std::array<dnnl_exec_arg_t, 4> args{};
 };
 
 ProductCall::ProductCall(const Products& products, Memory& memory, const ProductShape& shape)
@@ -192,24 +193,31 @@ ProductCall::ProductCall(const Products& products, Memory& memory, const Product
   s.stream = dnnl::stream(engine);
   s.product = &products.get(shape);
   const auto& pd = s.product->pd;
-  s.args.emplace(DNNL_ARG_SRC, dnnl::memory(pd.src_desc(), engine, nullptr));
-  s.args.emplace(DNNL_ARG_WEIGHTS, dnnl::memory(pd.weights_desc(), engine, nullptr));
-  s.args.emplace(DNNL_ARG_DST, dnnl::memory(pd.dst_desc(), engine, nullptr));
   const Desc pad = pd.scratchpad_desc();
   s.scratch = memory.allocate(pad.get_size());
-  s.args.emplace(DNNL_ARG_SCRATCHPAD, dnnl::memory(pad, engine, s.scratch.get()));
+  s.a = dnnl::memory(pd.src_desc(), engine, nullptr);
+  s.b = dnnl::memory(pd.weights_desc(), engine, nullptr);
+  s.c = dnnl::memory(pd.dst_desc(), engine, nullptr);
+  s.pad = dnnl::memory(pad, engine, s.scratch.get());
+  s.args = {{{DNNL_ARG_SRC, s.a.get()},
+             {DNNL_ARG_WEIGHTS, s.b.get()},
+             {DNNL_ARG_DST, s.c.get()},
+             {DNNL_ARG_SCRATCHPAD, s.pad.get()}}};
 }
 
 ProductCall::~ProductCall() = default;
 ProductCall::ProductCall(ProductCall&&) noexcept = default;
 ProductCall& ProductCall::operator=(ProductCall&&) noexcept = default;
 
+// Through the C interface: the C++ one allocates on every call, and attention makes many small ones.
 void ProductCall::operator()(const void* a, const void* packed_b, void* c) {
   State& s = *state_;
-  s.args.at(DNNL_ARG_SRC).set_data_handle(const_cast<void*>(a));
-  s.args.at(DNNL_ARG_WEIGHTS).set_data_handle(const_cast<void*>(packed_b));
-  s.args.at(DNNL_ARG_DST).set_data_handle(c);
-  s.product->primitive.execute(s.stream, s.args);
+  const bool failed = dnnl_memory_set_data_handle(s.a.get(), const_cast<void*>(a)) != dnnl_success ||
+                      dnnl_memory_set_data_handle(s.b.get(), const_cast<void*>(packed_b)) != dnnl_success ||
+                      dnnl_memory_set_data_handle(s.c.get(), c) != dnnl_success ||
+                      dnnl_primitive_execute(s.product->primitive.get(), s.stream.get(),
+                                             static_cast<int>(s.args.size()), s.args.data()) != dnnl_success;
+  bug_if(failed, "oneDNN refused a product that it had made");
 }
 
 namespace {
