@@ -43,6 +43,17 @@ Result<void> check_memory(const nn::Decoder& decoder, const infer::SchedulerOpti
                "lower max_concurrent or max_context in [serve]");
 }
 
+// One full step and one short one, so that the first client does not wait for kernels to be prepared.
+void warm_up(const nn::Decoder& decoder, const tensor::Exec& exec, const infer::SchedulerOptions& options) {
+  const std::vector<int32_t> ids(
+      static_cast<size_t>(std::min(options.prefill_rows, decoder.config().max_context - 1)));
+  nn::KvSlot slot = decoder.make_slot(exec.memory, static_cast<int64_t>(ids.size()) + 1);
+  const nn::Chunk prompt{ids, 0, &slot, nn::Want::kLast};
+  decoder.logits(exec, {&prompt, 1});
+  const nn::Chunk next{std::span(ids).first(1), static_cast<int64_t>(ids.size()), &slot, nn::Want::kLast};
+  decoder.logits(exec, {&next, 1});
+}
+
 }  // namespace
 
 Result<Config> Config::from(const leam::Config& file) {
@@ -100,6 +111,7 @@ Result<void> run(const Config& config, Context& ctx, const Listening& on_listeni
         "there is no API key yet, so every request will be refused; make one with "
         "`leam serve key add NAME`");
   }
+  warm_up(*decoder, exec, options);
   auto scheduler = LEAM_TRY(infer::Scheduler::start(*decoder, exec, options));
 
   Offer offer;
