@@ -64,25 +64,37 @@ HWY_INLINE void store_some(VF v, T* p, size_t n) {
   std::memcpy(p, buffer, n * sizeof(T));
 }
 
-// e^x, relative error below 2e-7; 0 below -87 (so also for -inf), x above 88 counts as 88.
-// Polynomial of Cephes' expf (Moshier).
-HWY_INLINE VF exp(VF x) {
+// 2^n · 2^r for whole n ≥ -126 and |r| ≤ 1/2: the Taylor series of 2^r (relative error 1.2e-7), then n is
+// added to its exponent.
+HWY_INLINE VF exp2_parts(VF n, VF r) {
   const F d;
   const hn::RebindToSigned<F> i32;
+  VF p = hn::Set(d, 1.5403530393381608e-4f);  // ln(2)^6 / 6!
+  p = hn::MulAdd(p, r, hn::Set(d, 1.3333558146428443e-3f));
+  p = hn::MulAdd(p, r, hn::Set(d, 9.6181291076284772e-3f));
+  p = hn::MulAdd(p, r, hn::Set(d, 5.5504108664821580e-2f));
+  p = hn::MulAdd(p, r, hn::Set(d, 2.4022650695910071e-1f));
+  p = hn::MulAdd(p, r, hn::Set(d, 6.9314718055994531e-1f));
+  p = hn::MulAdd(p, r, hn::Set(d, 1.0f));
+  return hn::BitCast(d, hn::Add(hn::BitCast(i32, p), hn::ShiftLeft<23>(hn::NearestInt(n))));
+}
+
+// 2^t for t below 128; exactly 0 below -125 (so also for -inf).
+HWY_INLINE VF exp2(VF t) {
+  const F d;
+  const VF clamped = hn::Max(t, hn::Set(d, -126.0f));
+  const VF n = hn::Round(clamped);
+  return hn::IfThenElseZero(hn::Ge(t, hn::Set(d, -125.0f)), exp2_parts(n, hn::Sub(clamped, n)));
+}
+
+// e^x, relative error below 3e-7; 0 below -86 (so also for -inf), x above 88 counts as 88.
+HWY_INLINE VF exp(VF x) {
+  const F d;
   const VF clamped = hn::Max(hn::Min(x, hn::Set(d, 88.0f)), hn::Set(d, -87.0f));
-  const auto n = hn::NearestInt(hn::Mul(clamped, hn::Set(d, 1.44269504088896341f)));
-  const VF nf = hn::ConvertTo(d, n);
-  VF r = hn::NegMulAdd(nf, hn::Set(d, 0.693359375f), clamped);
-  r = hn::NegMulAdd(nf, hn::Set(d, -2.12194440e-4f), r);
-  VF p = hn::Set(d, 1.9875691500e-4f);
-  p = hn::MulAdd(p, r, hn::Set(d, 1.3981999507e-3f));
-  p = hn::MulAdd(p, r, hn::Set(d, 8.3334519073e-3f));
-  p = hn::MulAdd(p, r, hn::Set(d, 4.1665795894e-2f));
-  p = hn::MulAdd(p, r, hn::Set(d, 1.6666665459e-1f));
-  p = hn::MulAdd(p, r, hn::Set(d, 5.0000001201e-1f));
-  const VF y = hn::MulAdd(hn::Mul(r, r), p, hn::Add(r, hn::Set(d, 1.0f)));
-  const VF power = hn::BitCast(d, hn::ShiftLeft<23>(hn::Add(n, hn::Set(i32, 127))));
-  return hn::IfThenElseZero(hn::Ge(x, hn::Set(d, -87.0f)), hn::Mul(y, power));
+  const VF high = hn::Set(d, 1.44269502162933349609375f), low = hn::Set(d, 1.92596299112661746887e-8f);
+  const VF n = hn::Round(hn::Mul(clamped, high));
+  const VF r = hn::MulAdd(clamped, low, hn::MulSub(clamped, high, n));
+  return hn::IfThenElseZero(hn::Ge(x, hn::Set(d, -86.0f)), exp2_parts(n, r));
 }
 
 // 1 / (1 + e^-z)

@@ -1,5 +1,5 @@
-// Attention in tiles of kBlock queries by kBlock keys with the online softmax. Keys are counted from the
-// start of the row's own document, and a tile of queries never crosses a multiple of kBlock. So a row
+// Attention in tiles of kQueries by kKeys with the online softmax. Keys are counted from the start of the
+// row's own document, and a tile of queries never crosses a multiple of kQueries. So a row
 // meets the same blocks of keys in the same order in training, in prefill and in decoding, which is what
 // makes its bits the same; short tiles are padded with zeros.
 #include <algorithm>
@@ -15,11 +15,12 @@
 namespace leam::tensor {
 namespace {
 
-using cpu::kBlock;
+using cpu::kKeys;
+using cpu::kQueries;
 using cpu::ProductCall;
 using cpu::Products;
 using cpu::ProductShape;
-static_assert(kBlock == Products::kTile);
+static_assert(kQueries == Products::kTile && kKeys % kQueries == 0);
 
 size_t aligned(size_t bytes) {
   return (bytes + 63) / 64 * 64;
@@ -56,40 +57,50 @@ class Worker {
     held_.push_back(exec_.memory.allocate(static_cast<size_t>(n) * size));
     return reinterpret_cast<T*>(held_.back().get());
   }
-  std::byte* tile() { return scratch<std::byte>(kBlock * std::max(kBlock, D_), size_of(inner_)); }
+  // Room for kKeys rows of D or of kQueries elements, and for kQueries rows of kKeys.
+  std::byte* tile() { return scratch<std::byte>(kKeys * std::max(kQueries, D_), size_of(inner_)); }
 
-  // scores (kBlock, kBlock) = a (kBlock, D) · packed (D, kBlock), the first `rows` rows at least.
+  // scores (kQueries, kKeys) = a (kQueries, D) · packed (D, kKeys), the first `rows` rows at least.
   void by_width(const void* a, int64_t rows, const void* packed, float* out) {
-    call({0, kBlock, D_, inner_, DType::kF32, false}, rows)(a, packed, out);
+    call({0, kKeys, D_, inner_, DType::kF32, false}, rows)(a, packed, out);
   }
-  // out (kBlock, D) += p (kBlock, kBlock) · packed (kBlock, D)
-  void by_block(const void* p, int64_t rows, const void* packed, float* out) {
-    call({0, D_, kBlock, inner_, DType::kF32, true}, rows)(p, packed, out);
+  // out (kQueries, D) += p (kQueries, kKeys) · packed (kKeys, D)
+  void by_keys(const void* p, int64_t rows, const void* packed, float* out) {
+    call({0, D_, kKeys, inner_, DType::kF32, true}, rows)(p, packed, out);
+  }
+  // out (kKeys, D) += pᵀ (kKeys, kQueries) · packed (kQueries, D)
+  void by_queries(const void* p_turned, const void* packed, float* out) {
+    exactly({kKeys, D_, kQueries, inner_, DType::kF32, true})(p_turned, packed, out);
   }
 
-  size_t packed_bytes(bool transposed) const {
-    return aligned(products().packed_bytes(transposed ? D_ : kBlock, transposed ? kBlock : D_, inner_));
+  // A dense tile (rows, D) packed as right factor: as it is, or transposed.
+  size_t packed_bytes(int64_t rows, bool transposed) const {
+    return aligned(products().packed_bytes(transposed ? D_ : rows, transposed ? rows : D_, inner_));
   }
-  // Packs a dense tile (kBlock, D) as right factor: as it is, or transposed.
-  void pack(const void* tile, bool transposed, std::byte* packed) const {
-    cpu::pack_dense(products(), tile, transposed, transposed ? D_ : kBlock, transposed ? kBlock : D_, inner_,
+  void pack(const void* tile, int64_t rows, bool transposed, std::byte* packed) const {
+    cpu::pack_dense(products(), tile, transposed, transposed ? D_ : rows, transposed ? rows : D_, inner_,
                     packed);
   }
-  void gather(const Rows& from, int64_t row, int64_t rows, void* tile) const {
-    cpu::gather_rows(from.at(row), from.ld, type_, rows, D_, tile, inner_);
+  void gather(const Rows& from, int64_t row, int64_t rows, int64_t height, void* tile) const {
+    cpu::gather_rows(from.at(row), from.ld, type_, rows, height, D_, tile, inner_);
   }
+  // (kQueries, kKeys) → (kKeys, kQueries)
   void turn(const void* tile, void* out) const {
     if (inner_ == DType::kBF16) {
-      cpu::transpose(static_cast<const BF16*>(tile), kBlock, kBlock, kBlock, static_cast<BF16*>(out), kBlock);
+      cpu::transpose(static_cast<const BF16*>(tile), kKeys, kQueries, kKeys, static_cast<BF16*>(out),
+                     kQueries);
     } else {
-      cpu::transpose(static_cast<const float*>(tile), kBlock, kBlock, kBlock, static_cast<float*>(out),
-                     kBlock);
+      cpu::transpose(static_cast<const float*>(tile), kKeys, kQueries, kKeys, static_cast<float*>(out),
+                     kQueries);
     }
   }
 
  private:
   ProductCall& call(ProductShape shape, int64_t rows) {
-    shape.m = rows == kBlock ? kBlock : products().height(shape, rows);
+    shape.m = rows == kQueries ? kQueries : products().height(shape, rows);
+    return exactly(shape);
+  }
+  ProductCall& exactly(const ProductShape& shape) {
     for (auto& [s, c] : calls_)
       if (s == shape) return c;
     calls_.emplace_back(shape, ProductCall(products(), exec_.memory, shape));
@@ -107,12 +118,12 @@ class Worker {
 class Blocks {
  public:
   Blocks(Worker& w, const Rows& rows, int64_t count, bool transposed, std::byte* tile)
-      : bytes_(w.packed_bytes(transposed)) {
-    const int64_t blocks = (count + kBlock - 1) / kBlock;
+      : bytes_(w.packed_bytes(kKeys, transposed)) {
+    const int64_t blocks = (count + kKeys - 1) / kKeys;
     data_ = w.scratch<std::byte>(blocks, bytes_);
     for (int64_t j = 0; j < blocks; ++j) {
-      w.gather(rows, j * kBlock, std::min(kBlock, count - j * kBlock), tile);
-      w.pack(tile, transposed, data_ + static_cast<size_t>(j) * bytes_);
+      w.gather(rows, j * kKeys, std::min(kKeys, count - j * kKeys), kKeys, tile);
+      w.pack(tile, kKeys, transposed, data_ + static_cast<size_t>(j) * bytes_);
     }
   }
   const std::byte* operator[](int64_t block) const { return data_ + static_cast<size_t>(block) * bytes_; }
@@ -127,22 +138,22 @@ struct Forward {
   Worker& w;
   int64_t D;
   std::byte *q = w.tile(), *p = w.tile();
-  float *score = w.scratch<float>(kBlock * kBlock), *o = w.scratch<float>(kBlock * D);
-  float *m = w.scratch<float>(kBlock), *l = w.scratch<float>(kBlock);
+  float *score = w.scratch<float>(kQueries * kKeys), *o = w.scratch<float>(kQueries * D);
+  float *m = w.scratch<float>(kQueries), *l = w.scratch<float>(kQueries);
 
-  // Rows [first, first + rows) of the document, all within one block of positions.
+  // Rows [first, first + rows) of the document, all within one block of kQueries positions.
   void tile(const Rows& queries, const Rows& out, int64_t query_row, int64_t first, int64_t rows,
             const Blocks& keys, const Blocks& values, float* lse, int64_t lse_step) {
-    w.gather(queries, query_row, rows, q);
+    w.gather(queries, query_row, rows, kQueries, q);
     std::fill_n(m, rows, -INFINITY);
     std::fill_n(l, rows, 0.0f);
-    std::fill_n(o, kBlock * D, 0.0f);
-    const int64_t last = first / kBlock;
+    std::fill_n(o, kQueries * D, 0.0f);
+    const int64_t last = first / kKeys;
     for (int64_t j = 0; j <= last; ++j) {
       w.by_width(q, rows, keys[j], score);
-      const cpu::Visible visible = j < last ? cpu::Visible{} : cpu::Visible{first % kBlock + 1, 1};
+      const cpu::Visible visible = j < last ? cpu::Visible{} : cpu::Visible{first % kKeys + 1, 1};
       cpu::softmax_step(score, rows, visible, w.scale(), m, l, o, D, p, w.inner());
-      w.by_block(p, rows, values[j], o);
+      w.by_keys(p, rows, values[j], o);
     }
     cpu::softmax_finish(o, m, l, rows, D, out.at(query_row), out.ld, out.type, lse, lse_step);
   }
@@ -150,7 +161,7 @@ struct Forward {
   void rows(const Rows& queries, const Rows& out, int64_t begin, int64_t count, const Blocks& keys,
             const Blocks& values, float* lse, int64_t lse_step) {
     for (int64_t t = begin; t < begin + count;) {
-      const int64_t n = std::min(kBlock - t % kBlock, begin + count - t);
+      const int64_t n = std::min(kQueries - t % kQueries, begin + count - t);
       tile(queries, out, t - begin, t, n, keys, values,
            lse == nullptr ? nullptr : lse + (t - begin) * lse_step, lse_step);
       t += n;
@@ -209,11 +220,11 @@ struct Backward {
   Worker& w;
   int64_t D;
   std::byte *q = w.tile(), *dy = w.tile(), *p = w.tile(), *ds = w.tile(), *turned = w.tile();
-  std::byte *q_packed = w.scratch<std::byte>(1, w.packed_bytes(false)),
-            *dy_packed = w.scratch<std::byte>(1, w.packed_bytes(false));
-  float *score = w.scratch<float>(kBlock * kBlock), *dp = w.scratch<float>(kBlock * kBlock);
-  float* dq = w.scratch<float>(kBlock * D);
-  float *lse = w.scratch<float>(kBlock), *delta = w.scratch<float>(kBlock);
+  std::byte *q_packed = w.scratch<std::byte>(1, w.packed_bytes(kQueries, false)),
+            *dy_packed = w.scratch<std::byte>(1, w.packed_bytes(kQueries, false));
+  float *score = w.scratch<float>(kQueries * kKeys), *dp = w.scratch<float>(kQueries * kKeys);
+  float* dq = w.scratch<float>(kQueries * D);
+  float *lse = w.scratch<float>(kQueries), *delta = w.scratch<float>(kQueries);
 };
 
 void backward(const Exec& exec, const Tensor& dy, const Tensor& q, const Tensor& k, const Tensor& v,
@@ -228,38 +239,39 @@ void backward(const Exec& exec, const Tensor& dy, const Tensor& q, const Tensor&
       const Rows key_rows = rows_of(k, d.row, kv * D), value_rows = rows_of(v, d.row, kv * D);
       const Blocks keys_t(w, key_rows, d.rows, true, b.q), keys(w, key_rows, d.rows, false, b.q);
       const Blocks values_t(w, value_rows, d.rows, true, b.q);
-      const int64_t blocks = (d.rows + kBlock - 1) / kBlock;
-      float *sum_k = w.scratch<float>(blocks * kBlock * D), *sum_v = w.scratch<float>(blocks * kBlock * D);
-      std::fill_n(sum_k, blocks * kBlock * D, 0.0f);
-      std::fill_n(sum_v, blocks * kBlock * D, 0.0f);
+      const int64_t tiles = (d.rows + kQueries - 1) / kQueries;
+      const int64_t held = (d.rows + kKeys - 1) / kKeys * kKeys * D;
+      float *sum_k = w.scratch<float>(held), *sum_v = w.scratch<float>(held);
+      std::fill_n(sum_k, held, 0.0f);
+      std::fill_n(sum_v, held, 0.0f);
       for (int64_t h = kv * group; h < (kv + 1) * group; ++h) {
         const Rows q_rows = rows_of(q, d.row, h * D), dy_rows = rows_of(dy, d.row, h * D),
                    y_rows = rows_of(y, d.row, h * D);
-        for (int64_t i = 0; i < blocks; ++i) {
-          const int64_t rows = std::min(kBlock, d.rows - i * kBlock);
-          w.gather(q_rows, i * kBlock, rows, b.q);
-          w.gather(dy_rows, i * kBlock, rows, b.dy);
-          w.pack(b.q, false, b.q_packed);
-          w.pack(b.dy, false, b.dy_packed);
+        for (int64_t i = 0; i < tiles; ++i) {
+          const int64_t first = i * kQueries, rows = std::min(kQueries, d.rows - first), last = first / kKeys;
+          w.gather(q_rows, first, rows, kQueries, b.q);
+          w.gather(dy_rows, first, rows, kQueries, b.dy);
+          w.pack(b.q, kQueries, false, b.q_packed);
+          w.pack(b.dy, kQueries, false, b.dy_packed);
           for (int64_t r = 0; r < rows; ++r) {
-            b.lse[r] = lse.data<float>()[(d.row + i * kBlock + r) * H + h];
-            b.delta[r] = cpu::dot(y_rows.at(i * kBlock + r), dy_rows.at(i * kBlock + r), q.dtype(), D);
+            b.lse[r] = lse.data<float>()[(d.row + first + r) * H + h];
+            b.delta[r] = cpu::dot(y_rows.at(first + r), dy_rows.at(first + r), q.dtype(), D);
           }
-          std::fill_n(b.dq, kBlock * D, 0.0f);
-          for (int64_t j = 0; j <= i; ++j) {
-            w.by_width(b.q, kBlock, keys_t[j], b.score);
-            w.by_width(b.dy, kBlock, values_t[j], b.dp);
-            const cpu::Visible visible = j < i ? cpu::Visible{} : cpu::Visible{1, 1};
+          std::fill_n(b.dq, kQueries * D, 0.0f);
+          for (int64_t j = 0; j <= last; ++j) {
+            w.by_width(b.q, kQueries, keys_t[j], b.score);
+            w.by_width(b.dy, kQueries, values_t[j], b.dp);
+            const cpu::Visible visible = j < last ? cpu::Visible{} : cpu::Visible{first % kKeys + 1, 1};
             cpu::softmax_back(b.score, b.dp, rows, visible, w.scale(), b.lse, b.delta, b.p, b.ds, w.inner());
-            w.by_block(b.ds, kBlock, keys[j], b.dq);
+            w.by_keys(b.ds, kQueries, keys[j], b.dq);
             w.turn(b.p, b.turned);
-            w.by_block(b.turned, kBlock, b.dy_packed, sum_v + j * kBlock * D);
+            w.by_queries(b.turned, b.dy_packed, sum_v + j * kKeys * D);
             w.turn(b.ds, b.turned);
-            w.by_block(b.turned, kBlock, b.q_packed, sum_k + j * kBlock * D);
+            w.by_queries(b.turned, b.q_packed, sum_k + j * kKeys * D);
           }
           if (dq.tensor.defined()) {
             const Rows out = rows_of(dq.tensor, d.row, h * D);
-            cpu::put_rows(b.dq, rows, D, out.at(i * kBlock), out.ld, out.type, dq.accumulate);
+            cpu::put_rows(b.dq, rows, D, out.at(first), out.ld, out.type, dq.accumulate);
           }
         }
       }

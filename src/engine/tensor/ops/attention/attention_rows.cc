@@ -7,6 +7,8 @@
 #define HWY_TARGET_INCLUDE "engine/tensor/ops/attention/attention_rows.cc"
 #include "engine/tensor/cpu/targets.h"
 
+#include <hwy/cache_control.h>
+
 #include <hwy/foreach_target.h>
 
 #include "engine/tensor/cpu/simd-inl.h"
@@ -14,19 +16,26 @@
 HWY_BEFORE_NAMESPACE();
 namespace leam::tensor::cpu::HWY_NAMESPACE {
 
-// The scaled scores of one vector of keys; keys that are not seen become `otherwise`.
-HWY_INLINE VF scaled_scores(const float* score, int64_t at, int64_t seen, VF scale, VF otherwise) {
+inline constexpr float kLog2E = 1.44269504088896341f;
+inline constexpr size_t kVectors = static_cast<size_t>(kKeys) / hn::MaxLanes(F());
+
+// One row of scores as vectors; keys that are not seen become -inf.
+HWY_INLINE void load_scores(const float* score, int64_t seen, VF* s) {
   const F d;
-  const VF s = hn::Mul(load(score + at), scale);
-  const auto L = static_cast<int64_t>(hn::Lanes(d));
-  if (at + L <= seen) return s;
-  if (at >= seen) return otherwise;
-  return hn::IfThenElse(hn::FirstN(d, static_cast<size_t>(seen - at)), s, otherwise);
+  constexpr auto L = static_cast<int64_t>(hn::MaxLanes(F()));
+  for (size_t i = 0; i < kVectors; ++i) s[i] = load(score + static_cast<int64_t>(i) * L);
+  if (seen >= kKeys) return;
+  const VF none = hn::Set(d, -INFINITY);
+  for (size_t i = 0; i < kVectors; ++i) {
+    const int64_t left = seen - static_cast<int64_t>(i) * L;
+    if (left >= L) continue;
+    s[i] = left <= 0 ? none : hn::IfThenElse(hn::FirstN(d, static_cast<size_t>(left)), s[i], none);
+  }
 }
 
 template <class T>
 HWY_INLINE void zero_rows(T* p, int64_t from) {
-  std::fill(p + from * kBlock, p + kBlock * kBlock, T{});
+  std::fill(p + from * kKeys, p + kQueries * kKeys, T{});
 }
 
 template <class T>
@@ -34,22 +43,23 @@ HWY_INLINE void step(const float* score, int64_t rows, Visible visible, float sc
                      float* o, int64_t D, T* p) {
   const F d;
   const auto L = static_cast<int64_t>(hn::Lanes(d));
-  const VF vs = hn::Set(d, scale), none = hn::Set(d, -INFINITY);
+  const float factor = scale * kLog2E;
+  const VF f = hn::Set(d, factor);
   for (int64_t r = 0; r < rows; ++r) {
-    const int64_t seen = visible.of(r);
-    const float* row = score + r * kBlock;
-    VF max = hn::Set(d, m[r]);
-    for (int64_t c = 0; c < kBlock; c += L) max = hn::Max(max, scaled_scores(row, c, seen, vs, none));
-    const VF vm = hn::MaxOfLanes(d, max);
-    const float m_new = hn::GetLane(vm);
+    VF s[kVectors];
+    load_scores(score + r * kKeys, visible.of(r), s);
+    VF max = s[0];
+    for (size_t i = 1; i < kVectors; ++i) max = hn::Max(max, s[i]);
+    const float top = max_of(max) * factor, m_new = top > m[r] ? top : m[r];
+    const VF vm = hn::Set(d, m_new);
     VF sum = hn::Zero(d);
-    for (int64_t c = 0; c < kBlock; c += L) {
-      const VF e = exp(hn::Sub(scaled_scores(row, c, seen, vs, none), vm));
+    for (size_t i = 0; i < kVectors; ++i) {
+      const VF e = exp2(hn::MulSub(s[i], f, vm));
       sum = hn::Add(sum, e);
-      store(e, p + r * kBlock + c);
+      store(e, p + r * kKeys + static_cast<int64_t>(i) * L);
     }
     if (m_new != m[r]) {
-      const VF keep = exp(hn::Sub(hn::Set(d, m[r]), vm));
+      const VF keep = exp2(hn::Sub(hn::Set(d, m[r]), vm));
       l[r] = l[r] * hn::GetLane(keep);
       float* acc = o + r * D;
       int64_t c = 0;
@@ -77,14 +87,16 @@ HWY_INLINE void back(const float* score, const float* dp, int64_t rows, Visible 
                      const float* lse, const float* delta, T* p, T* ds) {
   const F d;
   const auto L = static_cast<int64_t>(hn::Lanes(d));
-  const VF vs = hn::Set(d, scale), none = hn::Set(d, -INFINITY);
+  const VF f = hn::Set(d, scale * kLog2E), vs = hn::Set(d, scale);
   for (int64_t r = 0; r < rows; ++r) {
-    const int64_t seen = visible.of(r), at = r * kBlock;
-    const VF vl = hn::Set(d, lse[r]), vd = hn::Set(d, delta[r]);
-    for (int64_t c = 0; c < kBlock; c += L) {
-      const VF e = exp(hn::Sub(scaled_scores(score + at, c, seen, vs, none), vl));
-      store(e, p + at + c);
-      store(hn::Mul(hn::Mul(e, vs), hn::Sub(load(dp + at + c), vd)), ds + at + c);
+    VF s[kVectors];
+    load_scores(score + r * kKeys, visible.of(r), s);
+    const VF vl = hn::Set(d, lse[r] * kLog2E), vd = hn::Set(d, delta[r] * scale);
+    for (size_t i = 0; i < kVectors; ++i) {
+      const int64_t at = r * kKeys + static_cast<int64_t>(i) * L;
+      const VF e = exp2(hn::MulSub(s[i], f, vl));
+      store(e, p + at);
+      store(hn::Mul(e, hn::MulSub(load(dp + at), vs, vd)), ds + at);
     }
   }
   zero_rows(p, rows);
@@ -120,6 +132,27 @@ void put_f32(const float* from, int64_t rows, int64_t D, float* to, int64_t ld, 
 }
 void put_bf16(const float* from, int64_t rows, int64_t D, BF16* to, int64_t ld, bool accumulate) {
   for (int64_t r = 0; r < rows; ++r) copy_row(from + r * D, to + r * ld, D, hn::Set(F(), 1.0f), accumulate);
+}
+// Rows of one head lie far apart: the next ones are asked for while this one is copied.
+template <class T>
+HWY_INLINE void copy_rows(const T* from, int64_t ld, int64_t rows, int64_t D, T* to) {
+  const hn::ScalableTag<T> d;
+  const auto L = static_cast<int64_t>(hn::Lanes(d));
+  for (int64_t r = 0; r < rows; ++r) {
+    const T* row = from + r * ld;
+    int64_t c = 0;
+    for (; c + L <= D; c += L) {
+      hwy::Prefetch(row + 8 * ld + c);
+      hn::StoreU(hn::LoadU(d, row + c), d, to + r * D + c);
+    }
+    for (; c < D; ++c) to[r * D + c] = row[c];
+  }
+}
+void copy_rows_16(const uint16_t* from, int64_t ld, int64_t rows, int64_t D, uint16_t* to) {
+  copy_rows(from, ld, rows, D, to);
+}
+void copy_rows_32(const float* from, int64_t ld, int64_t rows, int64_t D, float* to) {
+  copy_rows(from, ld, rows, D, to);
 }
 void widen_rows(const BF16* from, int64_t ld, int64_t rows, int64_t D, float* to) {
   for (int64_t r = 0; r < rows; ++r) copy_row(from + r * ld, to + r * D, D, hn::Set(F(), 1.0f), false);
@@ -161,6 +194,8 @@ HWY_EXPORT(finish_bf16);
 HWY_EXPORT(put_f32);
 HWY_EXPORT(put_bf16);
 HWY_EXPORT(widen_rows);
+HWY_EXPORT(copy_rows_16);
+HWY_EXPORT(copy_rows_32);
 HWY_EXPORT(dot_f32);
 HWY_EXPORT(dot_bf16);
 
@@ -181,7 +216,7 @@ void softmax_finish(const float* o, const float* m, const float* l, int64_t rows
     } else {
       HWY_DYNAMIC_DISPATCH(finish_f32)(o + r * D, l[r], static_cast<float*>(y) + r * ld, D);
     }
-    if (lse != nullptr) lse[r * lse_step] = m[r] + std::log(l[r]);
+    if (lse != nullptr) lse[r * lse_step] = m[r] * 0.693147180559945309f + std::log(l[r]);
   }
 }
 
@@ -196,18 +231,20 @@ void softmax_back(const float* score, const float* dp, int64_t rows, Visible vis
   }
 }
 
-void gather_rows(const void* from, int64_t ld, DType type, int64_t rows, int64_t D, void* to, DType inner) {
+void gather_rows(const void* from, int64_t ld, DType type, int64_t rows, int64_t height, int64_t D, void* to,
+                 DType inner) {
   const size_t row = static_cast<size_t>(D) * size_of(inner);
-  if (type == inner) {
-    for (int64_t r = 0; r < rows; ++r)
-      std::memcpy(static_cast<std::byte*>(to) + static_cast<size_t>(r) * row,
-                  static_cast<const std::byte*>(from) + static_cast<size_t>(r * ld) * size_of(type), row);
+  if (type == inner && type == DType::kBF16) {
+    HWY_DYNAMIC_DISPATCH(copy_rows_16)
+    (static_cast<const uint16_t*>(from), ld, rows, D, static_cast<uint16_t*>(to));
+  } else if (type == inner) {
+    HWY_DYNAMIC_DISPATCH(copy_rows_32)(static_cast<const float*>(from), ld, rows, D, static_cast<float*>(to));
   } else {
     bug_if(type != DType::kBF16, "attention: f32 rows for bf16 products");
     HWY_DYNAMIC_DISPATCH(widen_rows)(static_cast<const BF16*>(from), ld, rows, D, static_cast<float*>(to));
   }
   std::memset(static_cast<std::byte*>(to) + static_cast<size_t>(rows) * row, 0,
-              static_cast<size_t>(kBlock - rows) * row);
+              static_cast<size_t>(height - rows) * row);
 }
 
 void put_rows(const float* from, int64_t rows, int64_t D, void* to, int64_t ld, DType type, bool accumulate) {

@@ -1,5 +1,5 @@
-// Vector passes over tiles of attention scores, for attention_cpu.cc. A tile has up to kBlock rows
-// (queries) and exactly kBlock columns (keys), f32, row-major.
+// Vector passes over tiles of attention scores, for attention_cpu.cc. A tile has up to kQueries
+// rows and exactly kKeys columns, f32, row-major.
 #pragma once
 
 #include <cstdint>
@@ -8,22 +8,23 @@
 
 namespace leam::tensor::cpu {
 
-inline constexpr int64_t kBlock = 64;
+inline constexpr int64_t kQueries = 64, kKeys = 128;
 
-// Which keys of a tile a row sees: row r the first min(kBlock, seen + r·step) ones, at least one.
+// Which keys of a tile a row sees: row r the first min(kKeys, seen + r·step) ones, at least one.
 struct Visible {
-  int64_t seen = kBlock;
+  int64_t seen = kKeys;
   int64_t step = 0;
-  int64_t of(int64_t row) const { return seen + row * step < kBlock ? seen + row * step : kBlock; }
+  int64_t of(int64_t row) const { return seen + row * step < kKeys ? seen + row * step : kKeys; }
 };
 
-// One step of the online softmax (Milakov and Gimelshein, 2018) for every row: with s = scale · score,
-// m' = max(m, s), p = exp(s − m'), l' = l·exp(m − m') + Σ p, and o (rows, D) times exp(m − m').
-// p goes to `p` in `type`, zeros for keys that are not seen and for rows up to kBlock.
+// One step of the online softmax (Milakov and Gimelshein, 2018) for every row, in powers of two: with
+// f = log2(e) · scale and s = f · score,
+//   m' = max(m, s), p = 2^(s − m'), l' = l · 2^(m − m') + Σ p, and o (rows, D) times 2^(m − m').
+// p goes to `p` in `type`, zeros for keys that are not seen and for rows up to kQueries.
 void softmax_step(const float* score, int64_t rows, Visible visible, float scale, float* m, float* l,
                   float* o, int64_t D, void* p, DType type);
 
-// y[r] = o[r] / l[r], rows of y lie ld apart; lse[r · lse_step] = m[r] + log l[r] if not null.
+// y[r] = o[r] / l[r], rows of y lie ld apart; lse[r · lse_step] = ln Σ_s exp(scale · score) if not null.
 void softmax_finish(const float* o, const float* m, const float* l, int64_t rows, int64_t D, void* y,
                     int64_t ld, DType type, float* lse, int64_t lse_step);
 
@@ -31,8 +32,9 @@ void softmax_finish(const float* o, const float* m, const float* l, int64_t rows
 void softmax_back(const float* score, const float* dp, int64_t rows, Visible visible, float scale,
                   const float* lse, const float* delta, void* p, void* ds, DType type);
 
-// A dense copy (kBlock, D) in `inner` of rows that lie ld apart, with zero rows behind them.
-void gather_rows(const void* from, int64_t ld, DType type, int64_t rows, int64_t D, void* to, DType inner);
+// A dense copy (height, D) in `inner` of rows that lie ld apart, with zero rows behind them.
+void gather_rows(const void* from, int64_t ld, DType type, int64_t rows, int64_t height, int64_t D, void* to,
+                 DType inner);
 // to[r] (+)= from[r], f32 into rows that lie ld apart.
 void put_rows(const float* from, int64_t rows, int64_t D, void* to, int64_t ld, DType type, bool accumulate);
 // Σ_d a[d]·b[d]
