@@ -5,7 +5,7 @@ file(READ ${page} LEAM_PLAYGROUND_PAGE)
 if(LEAM_PLAYGROUND_PAGE MATCHES "LEAM_PAGE\"")
   message(FATAL_ERROR "${page} holds the delimiter of the header made from it")
 endif()
-file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/generated/playground_page.h @ONLY CONTENT
+file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/generated/pipeline/serve/playground_page.h @ONLY CONTENT
 "#pragma once
 #include <string_view>
 namespace leam::serve {

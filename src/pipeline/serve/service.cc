@@ -10,7 +10,7 @@
 #include "base/store/sha256.h"
 #include "pipeline/serve/answer.h"
 #include "pipeline/serve/chat.h"
-#include "playground_page.h"
+#include "pipeline/serve/playground_page.h"  // made by room.cmake
 
 namespace leam::serve {
 namespace {
