@@ -119,7 +119,7 @@ TEST_F(Tokens, AFullDiskAtAnyWriteIsAnErrorAndTheNextRunFinishes) {
   ASSERT_TRUE(run(1, *env_).ok());
   const std::string whole = content();
   int failures = 0;
-  for (uint64_t at = 1; at < 200; at += 4) {
+  for (uint64_t at = 1; at < 200; at += 7) {
     ASSERT_TRUE(env_->remove_tree(config_.out).ok());
     const auto env = faulty_env(Env::real(), Fault::kFull, at);
     const auto broken = run(1, *env);

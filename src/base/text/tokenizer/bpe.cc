@@ -10,6 +10,7 @@ namespace {
 
 // Up to here looking at all pairs for the lowest rank is faster than keeping a heap.
 constexpr size_t kScanLimit = 96;
+static_assert(kScanLimit < 256);
 
 using Symbol = BpeScratch::Symbol;
 
@@ -32,38 +33,46 @@ void first_symbols(const BpeModel& model, std::string_view word, std::vector<Sym
       id = model.unk;
     }
     unk_before = unk;
-    symbols.push_back({id, kNone, kNone, 1});
+    symbols.push_back({id, 1});
   }
 }
 
+// Places stay where they are; `next` leads over those that went into another. A place's key is the rank of
+// its pair with the place number behind, so that the smallest key is the leftmost pair of the lowest rank.
 void merge_by_scan(const BpeModel& model, std::vector<Symbol>& symbols) {
-  size_t n = symbols.size();
+  const unsigned n = static_cast<unsigned>(symbols.size());
   Symbol* s = symbols.data();
-  const auto rate = [&](size_t i) {
-    const MergeTable::Merge& m = model.merges.find(s[i].id, s[i + 1].id);
-    s[i].rank = m.rank;
-    s[i].merged = m.id;
+  uint32_t key[kScanLimit + 1], merged[kScanLimit + 1];
+  uint8_t next[kScanLimit + 1], before[kScanLimit + 2];
+  const auto rate = [&](unsigned i) {
+    key[i] = kNone;
+    if (next[i] == n) return;
+    const MergeTable::Merge& m = model.merges.find(s[i].id, s[next[i]].id);
+    if (m.rank == kNone) return;
+    key[i] = m.rank << 8 | i;
+    merged[i] = m.id;
   };
-  for (size_t i = 0; i + 1 < n; ++i) rate(i);
-  while (n > 1) {
-    size_t best = 0;
-    uint32_t rank = s[0].rank;
-    for (size_t i = 1; i + 1 < n; ++i) {
-      if (s[i].rank < rank) {
-        rank = s[i].rank;
-        best = i;
-      }
-    }
-    if (rank == kNone) break;
-    s[best].id = s[best].merged;
-    s[best].bytes += s[best + 1].bytes;
-    std::copy(s + best + 2, s + n, s + best + 1);
-    --n;
-    s[n - 1].rank = kNone;
-    if (best + 1 < n) rate(best);
-    if (best > 0) rate(best - 1);
+  for (unsigned i = 0; i < n; ++i) {
+    next[i] = static_cast<uint8_t>(i + 1);
+    before[i + 1] = static_cast<uint8_t>(i);
   }
-  symbols.resize(n);
+  for (unsigned i = 0; i < n; ++i) rate(i);
+  while (true) {
+    uint32_t least = kNone;
+    for (unsigned i = 0; i < n; ++i) least = std::min(least, key[i]);
+    if (least == kNone) break;
+    const unsigned i = least & 255, j = next[i];
+    s[i].id = merged[i];
+    s[i].bytes += s[j].bytes;
+    next[i] = next[j];
+    before[next[j]] = static_cast<uint8_t>(i);
+    key[j] = kNone;
+    rate(i);
+    if (i > 0) rate(before[i]);
+  }
+  size_t to = 0;
+  for (unsigned i = 0; i < n; i = next[i]) s[to++] = s[i];
+  symbols.resize(to);
 }
 
 void merge_by_heap(const BpeModel& model, BpeScratch& scratch) {
@@ -113,7 +122,7 @@ void merge_by_heap(const BpeModel& model, BpeScratch& scratch) {
   }
   scratch.symbols.clear();
   for (uint32_t i = 0; i != kNone; i = nodes[i].next)
-    scratch.symbols.push_back({nodes[i].id, kNone, kNone, nodes[i].bytes});
+    scratch.symbols.push_back({nodes[i].id, nodes[i].bytes});
 }
 
 }  // namespace
@@ -127,19 +136,21 @@ MergeTable::MergeTable(size_t n) {
 }
 
 void MergeTable::set(uint32_t left, uint32_t right, uint32_t rank, uint32_t id) {
-  size_t i = slot(left, right);
-  while (table_[i].left != kNone && (table_[i].left != left || table_[i].right != right)) i = (i + 1) & mask_;
-  if (table_[i].left == kNone) {
+  const uint64_t pair = static_cast<uint64_t>(left) << 32 | right;
+  size_t i = slot(pair);
+  while (table_[i].pair != kFree && table_[i].pair != pair) i = (i + 1) & mask_;
+  if (table_[i].pair == kFree) {
     bug_if(2 * (size_ + 1) > table_.size(), "more merges than the table was made for");
     ++size_;
   }
-  table_[i] = {left, right, rank, id};
+  table_[i] = {pair, rank, id};
 }
 
 void encode_word(const BpeModel& model, std::string_view word, BpeScratch& scratch,
                  std::vector<uint32_t>& ids, std::vector<uint32_t>* bytes) {
   first_symbols(model, word, scratch.symbols);
-  if (scratch.symbols.size() > kScanLimit) {
+  // A rank must leave room for the place in a key of 32 bits.
+  if (scratch.symbols.size() > kScanLimit || model.merges.size() >= (1u << 24) - 1) {
     merge_by_heap(model, scratch);
   } else if (scratch.symbols.size() > 1) {
     merge_by_scan(model, scratch.symbols);

@@ -17,8 +17,10 @@ inline constexpr uint32_t kNone = 0xffffffff;
 // The merges of a vocabulary: (left id, right id) → rank and id of the joined token.
 class MergeTable {
  public:
+  static constexpr uint64_t kFree = ~uint64_t{0};
   struct Merge {
-    uint32_t left = kNone, right = kNone, rank = kNone, id = kNone;
+    uint64_t pair = kFree;  // left id, right id
+    uint32_t rank = kNone, id = kNone;
   };
   // Room for `n` merges.
   explicit MergeTable(size_t n = 0);
@@ -26,18 +28,16 @@ class MergeTable {
   void set(uint32_t left, uint32_t right, uint32_t rank, uint32_t id);
   // Rank kNone when the pair does not merge.
   const Merge& find(uint32_t left, uint32_t right) const {
-    for (size_t i = slot(left, right);; i = (i + 1) & mask_) {
+    const uint64_t pair = static_cast<uint64_t>(left) << 32 | right;
+    for (size_t i = slot(pair);; i = (i + 1) & mask_) {
       const Merge& m = table_[i];
-      if ((m.left == left && m.right == right) || m.left == kNone) return m;
+      if (m.pair == pair || m.pair == kFree) return m;
     }
   }
   size_t size() const { return size_; }
 
  private:
-  size_t slot(uint32_t left, uint32_t right) const {
-    const uint64_t key = static_cast<uint64_t>(left) << 32 | right;
-    return static_cast<size_t>((key * 0x9e3779b97f4a7c15ull) >> shift_);
-  }
+  size_t slot(uint64_t pair) const { return static_cast<size_t>((pair * 0x9e3779b97f4a7c15ull) >> shift_); }
   std::vector<Merge> table_;
   size_t mask_ = 0, size_ = 0;
   int shift_ = 63;
@@ -54,8 +54,7 @@ struct BpeModel {
 // Working memory of encode_word.
 struct BpeScratch {
   struct Symbol {
-    uint32_t id, rank, merged;  // rank and result of merging with the next
-    uint32_t bytes;             // of the text
+    uint32_t id, bytes;  // bytes of the text
   };
   struct Node {
     uint32_t id, bytes, next, prev;

@@ -81,7 +81,8 @@ std::string nfc_with_map(std::string_view text, OffsetMap& map) {
   return out;
 }
 
-// Takes ids, without spans.
+// Takes ids, without spans. Words are looked up some steps after they came, so that the cache's line for
+// each is on its way meanwhile.
 class IdSink {
  public:
   static constexpr bool kSpans = false;
@@ -92,30 +93,56 @@ class IdSink {
   IdSink& operator=(const IdSink&) = delete;
 
   void token(TokenId id, size_t, size_t) {
-    if (n_ == kFlush) flush();
+    if (n_ >= kFlush) flush();
     buffer_[n_++] = id;
   }
-  // The text that words are pieces of; its end bounds what may be read.
+  // The text that words are pieces of; its end bounds what may be read. It must live until end_words().
   void words_of(std::string_view text) { limit_ = text.data() + text.size(); }
   void word(const char* begin, const char* end) {
-    if (n_ >= kFlush) flush();
-    const size_t size = static_cast<size_t>(end - begin);
-    if (size > WordCache::kMaxWord) return miss({begin, size}, nullptr, 0);
-    const WordCache::Key key = WordCache::key(begin, size, limit_);
-    const size_t slot = WordCache::slot(key);
-    const size_t found = state_.cache.find(key, slot, buffer_.data() + n_);
-    n_ += found;
-    if (found == 0) miss({begin, size}, &key, slot);
+    Waiting& w = waiting_[last_++ % kAhead];
+    if (last_ - first_ > kAhead) {
+      resolve(w);
+      ++first_;
+    }
+    w.begin = begin;
+    w.size = static_cast<size_t>(end - begin);
+    if (w.size > WordCache::kMaxWord) return;
+    w.key = WordCache::key(begin, w.size, limit_);
+    w.slot = WordCache::slot(w.key);
+    state_.cache.prefetch(w.slot);
+  }
+  void end_words() {
+    while (first_ < last_) {
+      resolve(waiting_[first_ % kAhead]);
+      ++first_;
+    }
   }
 
  private:
-  static constexpr size_t kFlush = 1024;
+  static constexpr size_t kFlush = 1024, kAhead = 8;
+  struct Waiting {
+    WordCache::Key key;
+    size_t slot = 0, size = 0;
+    const char* begin = nullptr;
+  };
 
-  void miss(std::string_view word, const WordCache::Key* key, size_t slot) {
+  void resolve(const Waiting& w) {
+    if (n_ >= kFlush) flush();
+    const bool fits = w.size <= WordCache::kMaxWord;
+    const size_t found = fits ? state_.cache.find(w.key, w.slot, buffer_.data() + n_) : 0;
+    n_ += found;
+    if (found == 0) miss({w.begin, w.size}, fits ? &w : nullptr);
+  }
+  void miss(std::string_view word, const Waiting* keep) {
     state_.ids.clear();
     if (!whole_word(word)) encode_word(data_.bpe, word, state_.bpe, state_.ids, nullptr);
-    if (key != nullptr && !state_.ids.empty() && state_.ids.size() <= WordCache::kMaxIds)
-      state_.cache.insert(*key, slot, state_.ids);
+    if (keep != nullptr && !state_.ids.empty() && state_.ids.size() <= WordCache::kMaxIds)
+      state_.cache.insert(keep->key, keep->slot, state_.ids);
+    if (state_.ids.size() <= kFlush - std::min(n_, kFlush)) {
+      std::copy(state_.ids.begin(), state_.ids.end(), buffer_.begin() + static_cast<ptrdiff_t>(n_));
+      n_ += state_.ids.size();
+      return;
+    }
     flush();
     out_.insert(out_.end(), state_.ids.begin(), state_.ids.end());
   }
@@ -136,7 +163,9 @@ class IdSink {
   std::vector<TokenId>& out_;
   const char* limit_ = nullptr;
   size_t n_ = 0;
-  std::array<TokenId, kFlush + 2 * (WordCache::kMaxIds + 1)> buffer_;
+  size_t first_ = 0, last_ = 0;  // words that wait: [first_, last_)
+  std::array<Waiting, kAhead> waiting_;
+  std::array<TokenId, kFlush + WordCache::kMaxIds + 1> buffer_;
 };
 
 // Takes ids with spans; slower.
@@ -153,6 +182,7 @@ class SpanSink {
     token(id, begin, end, text, true);
   }
   void words_of(std::string_view text) { text_ = text; }
+  void end_words() {}
   void word(const char* begin, const char* end) {
     state_.ids.clear();
     state_.bytes.clear();
@@ -356,13 +386,16 @@ class Run {
   void words(std::string_view text) {
     sink_.words_of(text);
     if constexpr (Sink::kSpans) sink_.prefixed(false);
-    if (!data_.prefix_space) {
-      const bool last = data_.byte_level_regex;
-      if (data_.cuts.empty() && last) return by_pattern(Pattern::kGpt2, text);
-      if (data_.cuts.size() == 1 && !last && data_.cuts[0].kind == Cut::Kind::kPattern)
-        return by_pattern(data_.cuts[0].pattern, text);
+    const bool last = data_.byte_level_regex;
+    if (!data_.prefix_space && data_.cuts.empty() && last) {
+      by_pattern(Pattern::kGpt2, text);
+    } else if (!data_.prefix_space && data_.cuts.size() == 1 && !last &&
+               data_.cuts[0].kind == Cut::Kind::kPattern) {
+      by_pattern(data_.cuts[0].pattern, text);
+    } else {
+      cut(0, text, text);
     }
-    cut(0, text, text);
+    sink_.end_words();
   }
   void by_pattern(Pattern pattern, std::string_view text) {
     for_each_word(pattern, text, [this](const char* begin, const char* end) { sink_.word(begin, end); });
@@ -374,6 +407,7 @@ class Run {
       });
     }
     if (!data_.prefix_space || text.front() == ' ') return byte_level(text);
+    sink_.end_words();
     state_.prefixed.assign(1, ' ').append(text);
     sink_.words_of(state_.prefixed);
     if constexpr (Sink::kSpans) {
@@ -386,6 +420,7 @@ class Run {
     } else {
       byte_level(state_.prefixed);
     }
+    sink_.end_words();
     sink_.words_of(whole);
   }
   void byte_level(std::string_view text) {

@@ -58,11 +58,14 @@ class WordCache {
     return static_cast<size_t>(h & (kEntries - 1));
   }
 
+  void prefetch(size_t slot) const { __builtin_prefetch(&entries_[slot]); }
   // Copies the ids to `out`, which has room for 8, and says how many; 0 when the word is not here.
   size_t find(const Key& k, size_t slot, uint32_t* out) const {
     for (const size_t i : {slot, slot ^ 1}) {
       const Entry& e = entries_[i];
-      if (e.key.words == k.words) {
+      const uint64_t difference = (e.key.words[0] ^ k.words[0]) | (e.key.words[1] ^ k.words[1]) |
+                                  (e.key.words[2] ^ k.words[2]) | (e.key.words[3] ^ k.words[3]);
+      if (difference == 0) {
         std::memcpy(out, e.ids.data(), sizeof e.ids);
         return e.ids[kMaxIds];
       }
@@ -79,7 +82,7 @@ class WordCache {
   }
 
  private:
-  static constexpr size_t kEntries = 1 << 15;
+  static constexpr size_t kEntries = 1 << 16;
   struct alignas(64) Entry {
     Key key;
     std::array<uint32_t, kMaxIds + 1> ids{};  // the last one is their number
