@@ -34,7 +34,9 @@ std::string describe_counts(const json::object& counts) {
   for (const auto& [key, value] : counts) {
     if (!value.is_number()) continue;
     if (!out.empty()) out += " · ";
-    out += fmt::format("{} {}", std::string_view(key), human_count(value.to_number<double>()));
+    out += fmt::format("{} {}", std::string_view(key),
+                       value.is_double() ? fmt::format("{:.3g}", value.get_double())
+                                         : human_count(value.to_number<double>()));
   }
   return out;
 }

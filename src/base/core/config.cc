@@ -14,6 +14,7 @@ namespace leam {
 
 struct Config::Tree {
   toml::table root;
+  std::string text;  // what it was parsed from
   const toml::table* table(std::string_view dotted) const {
     return dotted.empty() ? &root : root.at_path(dotted).as_table();
   }
@@ -49,6 +50,7 @@ Result<Config> Config::parse(std::string_view text, const std::string& path) {
   Config config;
   auto tree = std::make_shared<Tree>();
   tree->root = std::move(parsed).table();
+  tree->text = text;
   config.tree_ = std::move(tree);
   config.path_ = path;
   config.folder_ = path_dir(path);
@@ -56,8 +58,11 @@ Result<Config> Config::parse(std::string_view text, const std::string& path) {
 }
 
 Result<Config> Config::with(const std::vector<std::string>& assignments) const {
-  Config out = *this;
-  auto tree = std::make_shared<Tree>(*tree_);
+  // Parsed anew rather than copied: a copied node has forgotten its line.
+  Config out = LEAM_TRY(parse(tree_->text, path_));
+  const auto tree = std::make_shared<Tree>();
+  tree->root = std::move(toml::parse(tree_->text, path_)).table();
+  tree->text = tree_->text;
   for (const std::string& assignment : assignments) {
     const size_t equals = assignment.find('=');
     const size_t dot = assignment.rfind('.', equals);
@@ -81,7 +86,7 @@ Result<Config> Config::with(const std::vector<std::string>& assignments) const {
       table->insert_or_assign(key, value);
     }
   }
-  out.tree_ = std::move(tree);
+  out.tree_ = tree;
   return out;
 }
 

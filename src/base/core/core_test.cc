@@ -160,6 +160,9 @@ TEST(Config, TakesSingleKeysFromTheCommandLine) {
   EXPECT_EQ(changed.section("tokens").integer("vocab", 1, 0, 1000), 512);
   EXPECT_EQ(config.section("train").integer("steps", 1, 0, 10), 5);
   EXPECT_FALSE(config.with({"steps=7"}).ok());
+  // The lines of the file are still known.
+  Section unknown = (*config.with({})).section("train");
+  EXPECT_EQ(unknown.finish().error().what(), "leam.toml:2: unknown key \"steps\" in [train]");
 }
 
 TEST(Json, NamesTheOffsetOfAFault) {
