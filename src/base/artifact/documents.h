@@ -61,7 +61,7 @@ struct PackedFrame {
   std::string data;
   uint64_t lines = 0, bytes = 0;  // uncompressed
 };
-inline constexpr int kFrameLevel = 6;                // zstd
+inline constexpr int kFrameLevel = 4;                // zstd: 7 % larger than 6 at half the time
 inline constexpr size_t kFrameBytes = 4u << 20;      // of text before compression; a longer line is a frame
 inline constexpr uint64_t kMaxFrameBytes = 1 << 30;  // what a reader accepts
 // `lines`: each with its newline.

@@ -200,6 +200,8 @@ Result<void> drop_leaks(const Config& c, const artifact::FrameSet& input, const 
         return {};
       }));
       LEAM_TRY(ctx.env.write_atomic(path, pack(frames)));
+    } else {
+      bytes += bytes_of(input, batch);
     }
     const std::vector<Hit> batch_hits = LEAM_TRY(unpack(ctx.env, path));
     hits.insert(hits.end(), batch_hits.begin(), batch_hits.end());

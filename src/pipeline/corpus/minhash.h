@@ -26,7 +26,8 @@ class MinHash {
  public:
   explicit MinHash(MinHashShape shape);
   const MinHashShape& shape() const { return shape_; }
-  // `signature` has shape().places() entries; of no shingles it is all ones.
+  // `signature` has shape().places() entries; of no shingles it is all ones. Repetitions and order do not
+  // matter.
   void sign(std::span<const uint64_t> shingles, std::span<uint32_t> signature) const;
   // Hash of one band's rows; equal bands have equal keys.
   uint64_t band_key(std::span<const uint32_t> signature, size_t band) const;

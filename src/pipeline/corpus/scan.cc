@@ -46,7 +46,7 @@ Record scan_document(const Config& c, const Tools& tools, TextAnalyser& analyser
     const size_t places = c.minhash.places();
     r.signature = static_cast<uint32_t>(signatures.size() / places);
     signatures.resize(signatures.size() + places);
-    tools.minhash.sign(analyser.shingles(c.minhash.shingle), std::span(signatures).last(places));
+    tools.minhash.sign(analyser.runs(c.minhash.shingle), std::span(signatures).last(places));
   }
   return r;
 }
@@ -133,6 +133,12 @@ std::vector<Batch> cut_batches(const artifact::FrameSet& input, uint64_t batch_b
   return out;
 }
 
+uint64_t bytes_of(const artifact::FrameSet& input, Batch batch) {
+  uint64_t bytes = 0;
+  for (size_t i = batch.begin; i < batch.end; ++i) bytes += input.frame(i).bytes;
+  return bytes;
+}
+
 Result<Scan> Scan::make(const Config& c, const artifact::FrameSet& input, const std::string& work_folder,
                         Context& ctx) {
   Scan scan;
@@ -143,8 +149,6 @@ Result<Scan> Scan::make(const Config& c, const artifact::FrameSet& input, const 
   for (size_t b = 0; b < scan.batches_.size(); ++b) {
     const Batch batch = scan.batches_[b];
     const std::string path = scan_path(work_folder, b);
-    uint64_t batch_bytes = 0;
-    for (size_t i = batch.begin; i < batch.end; ++i) batch_bytes += input.frame(i).bytes;
     if (!ctx.env.exists(path)) {
       std::vector<FrameScan> frames(batch.end - batch.begin);
       std::atomic<uint64_t> bytes{done_bytes}, broken{0};
@@ -160,7 +164,7 @@ Result<Scan> Scan::make(const Config& c, const artifact::FrameSet& input, const 
       }));
       LEAM_TRY(ctx.env.write_atomic(path, pack(frames, scan.places_)));
     }
-    done_bytes += batch_bytes;
+    done_bytes += bytes_of(input, batch);
     LEAM_TRY(scan.load(ctx.env, path, b));
   }
   scan.frame_start_.push_back(scan.records_.size());

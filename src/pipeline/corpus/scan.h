@@ -42,6 +42,7 @@ struct Batch {
   size_t begin = 0, end = 0;
 };
 std::vector<Batch> cut_batches(const artifact::FrameSet& input, uint64_t batch_bytes);
+uint64_t bytes_of(const artifact::FrameSet& input, Batch batch);
 
 class Scan {
  public:

@@ -91,7 +91,7 @@ TextStats TextAnalyser::analyse(std::string_view text) {
   return s;
 }
 
-const std::vector<uint64_t>& TextAnalyser::shingles(size_t n) {
+const std::vector<uint64_t>& TextAnalyser::runs(size_t n) {
   shingles_.clear();
   if (words_.empty()) return shingles_;
   n = std::min(n, words_.size());
@@ -103,6 +103,11 @@ const std::vector<uint64_t>& TextAnalyser::shingles(size_t n) {
     rolling = rolling * kShingleStep + words_[i];
     if (i + 1 >= n) shingles_.push_back(mix(rolling + n));
   }
+  return shingles_;
+}
+
+const std::vector<uint64_t>& TextAnalyser::shingles(size_t n) {
+  runs(n);
   std::sort(shingles_.begin(), shingles_.end());
   shingles_.erase(std::unique(shingles_.begin(), shingles_.end()), shingles_.end());
   return shingles_;
@@ -112,18 +117,23 @@ Hash128 normalised_hash(std::string_view text, const CharTable& table) {
   const std::string form = text::nfc(std::string(text));
   std::string out;
   out.reserve(form.size());
-  bool space = false;
+  // Stretches without white space are copied whole; `start` is where the one at hand begins.
+  size_t start = 0;
+  const auto flush = [&](size_t end) {
+    if (end == start) return;
+    if (!out.empty()) out += ' ';
+    out.append(form, start, end - start);
+  };
   for (size_t at = 0; at < form.size();) {
-    const size_t start = at;
-    const char32_t c = text::next_code_point(form, at);
-    if ((table.look(c) & CharTable::kClass) == CharTable::kSpace) {
-      space = true;
-      continue;
-    }
-    if (space && !out.empty()) out += ' ';
-    space = false;
-    out.append(form, start, at - start);
+    const size_t here = at;
+    const auto byte = static_cast<uint8_t>(form[at]);
+    const uint32_t entry =
+        byte < 0x80 ? (++at, table.look(byte)) : table.look(text::next_code_point(form, at));
+    if ((entry & CharTable::kClass) != CharTable::kSpace) continue;
+    flush(here);
+    start = at;
   }
+  flush(form.size());
   return hash128(out);
 }
 

@@ -58,8 +58,10 @@ class TextAnalyser {
 
   // `text` is valid UTF-8.
   TextStats analyse(std::string_view text);
-  // The distinct hashes of all runs of `n` words of the text analysed last, in ascending order. A text of
-  // fewer words has one shingle of all its words; a text without words has none.
+  // The hashes of all runs of `n` words of the text analysed last, in text order. A text of fewer words has
+  // one run of all its words; a text without words has none.
+  const std::vector<uint64_t>& runs(size_t n);
+  // The same without repetitions, in ascending order.
   const std::vector<uint64_t>& shingles(size_t n);
 
  private:

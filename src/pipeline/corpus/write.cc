@@ -143,7 +143,10 @@ Result<void> deal_batches(const Config& c, const artifact::FrameSet& input, cons
   for (size_t b = 0; b < scan.batches().size(); ++b) {
     const Batch batch = scan.batches()[b];
     const std::string path = work_part(work_folder, b);
-    if (ctx.env.exists(path)) continue;
+    if (ctx.env.exists(path)) {
+      bytes += bytes_of(input, batch);
+      continue;
+    }
     std::vector<std::vector<artifact::PackedFrame>> frames(batch.end - batch.begin);
     LEAM_TRY(run_tasks(ctx, frames.size(), [&](size_t i) -> Result<void> {
       Dealer dealer(c, input, scan, decision, table, to);
