@@ -161,7 +161,7 @@ Result<Choice> choose(const Config& c, const artifact::ShardSet& shards, const t
   t.batch = c.batch > 0 ? c.batch : std::max<int64_t>(kBatch, c.micro_batch);
   if (c.batch == 0 && c.micro_batch > 0) t.batch = round_up(t.batch, c.micro_batch);
   t.micro_batch = c.micro_batch > 0 ? c.micro_batch : t.batch;
-  t.optimizer.kind = c.optimizer == "muon" ? OptimizerKind::kMuon : OptimizerKind::kAdamW;
+  t.optimizer.kind = c.optimizer == "adamw" ? OptimizerKind::kAdamW : OptimizerKind::kMuon;
   t.optimizer.beta1 = c.beta1;
   t.optimizer.beta2 = c.beta2;
   t.optimizer.weight_decay = c.weight_decay;
