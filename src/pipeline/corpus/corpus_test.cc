@@ -291,9 +291,9 @@ TEST_F(Corpus, ThreadsAndBatchesDoNotChangeAByte) {
 
 // Killed at every point where it writes; the next run ends with the same bytes.
 TEST_F(Corpus, KilledAnywhereEndsTheSame) {
-  documents(pages(120));
-  c_.part_bytes = 40'000;
-  c_.batch_bytes = 60'000;
+  documents(pages(60));
+  c_.part_bytes = 20'000;
+  c_.batch_bytes = 30'000;
   const std::string wanted = run_new(2);
   for (uint64_t at = 1;; ++at) {
     ASSERT_LT(at, 1000u);
