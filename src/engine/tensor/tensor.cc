@@ -175,6 +175,7 @@ Tensor Tensor::reshaped(Shape shape) const {
   bug_if(shape.numel() != numel(), "reshape of " + shape_.str() + " to " + shape.str());
   Tensor t = *this;
   t.shape_ = shape;
+  t.prepared_ = nullptr;
   return t;
 }
 
@@ -183,6 +184,7 @@ Tensor Tensor::rows(int64_t begin, int64_t end) const {
          fmt::format("rows {} to {} of {}", begin, end, shape_.str()));
   const int64_t row = shape_[0] == 0 ? 0 : numel() / shape_[0];
   Tensor t = *this;
+  t.prepared_ = nullptr;
   t.data_ = static_cast<std::byte*>(data_) + static_cast<size_t>(begin * row) * size_of(dtype_);
   switch (shape_.rank()) {
     case 1:

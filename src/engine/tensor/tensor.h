@@ -120,12 +120,22 @@ class Tensor {
   // True when nobody else holds this storage (nor a part of it).
   bool sole_owner() const { return owner_.use_count() == 1; }
 
+  // Something an operator prepared from these values for itself (linear.h), kept as long as this tensor
+  // and its copies; cuts and conversions do not have it.
+  const std::shared_ptr<const void>& prepared() const { return prepared_; }
+  Tensor with_prepared(std::shared_ptr<const void> prepared) const {
+    Tensor t = *this;
+    t.prepared_ = std::move(prepared);
+    return t;
+  }
+
   Tensor reshaped(Shape shape) const;             // same storage, same numel
   Tensor rows(int64_t begin, int64_t end) const;  // same storage, dim 0 cut
   Tensor to(Memory& memory, DType dtype) const;   // a converted copy (or a plain copy)
 
  private:
   std::shared_ptr<void> owner_;
+  std::shared_ptr<const void> prepared_;
   void* data_ = nullptr;
   Shape shape_;
   DType dtype_ = DType::kF32;

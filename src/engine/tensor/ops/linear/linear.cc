@@ -28,4 +28,10 @@ Var linear(Tape& tape, const Var& x, const Var& w) {
   });
 }
 
+Tensor prepared_for_linear(const Exec& exec, const Tensor& w) {
+  check_rank("prepared_for_linear", w, 2);
+  check_float("prepared_for_linear", w);
+  return w.with_prepared(kernels<LinearKernels>(exec, w.dtype()).prepare(exec, w));
+}
+
 }  // namespace leam::tensor

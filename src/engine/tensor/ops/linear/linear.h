@@ -8,4 +8,9 @@ namespace leam::tensor {
 
 Var linear(Tape& tape, const Var& x, const Var& w);
 
+// For weights that will not change any more (serving): the same tensor with a copy that is arranged for
+// products beside it, so that linear() need not arrange it again at every call. Same bits; costs the
+// weights' memory once more.
+Tensor prepared_for_linear(const Exec& exec, const Tensor& w);
+
 }  // namespace leam::tensor

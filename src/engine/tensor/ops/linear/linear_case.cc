@@ -36,4 +36,18 @@ TEST(Linear, RowsStandAlone) {
     }
 }
 
+TEST(Linear, PreparedWeightsGiveTheSameBits) {
+  for (KernelChoice choice : {KernelChoice::kFast, KernelChoice::kReference})
+    for (DType type : kFloats) {
+      Bench bench(2, choice);
+      const Tensor x = random_tensor(bench.memory, {70, 77}, type, 1);
+      const Tensor w = random_tensor(bench.memory, {600, 77}, type, 2);
+      Tape tape(bench.exec, false);
+      const auto y = [&](const Tensor& weights) {
+        return linear(tape, tape.constant(x), tape.constant(weights)).value();
+      };
+      expect_same_bits(y(prepared_for_linear(bench.exec, w)), y(w), "prepared");
+    }
+}
+
 }  // namespace leam::tensor::test

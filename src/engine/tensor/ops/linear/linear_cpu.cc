@@ -4,9 +4,19 @@
 namespace leam::tensor {
 namespace {
 
+std::shared_ptr<const void> prepare(const Exec& exec, const Tensor& w) {
+  return std::make_shared<const cpu::RightFactor>(cpu::RightFactor::pack(exec, cpu::matrix_of(w), true));
+}
+
 void forward(const Exec& exec, const Tensor& x, const Tensor& w, Tensor& y) {
-  const auto b = cpu::RightFactor::pack(exec, cpu::matrix_of(w), true);
-  cpu::multiply(exec, x.raw(), x.dtype(), x.shape()[0], b, y.raw(), y.dtype(), false);
+  const auto product = [&](const cpu::RightFactor& b) {
+    cpu::multiply(exec, x.raw(), x.dtype(), x.shape()[0], b, y.raw(), y.dtype(), false);
+  };
+  if (w.prepared() != nullptr) {
+    product(*static_cast<const cpu::RightFactor*>(w.prepared().get()));
+  } else {
+    product(cpu::RightFactor::pack(exec, cpu::matrix_of(w), true));
+  }
 }
 
 void backward_dx(const Exec& exec, const Tensor& dy, const Tensor& w, const GradOut& dx) {
@@ -21,6 +31,6 @@ void backward_dw(const Exec& exec, const Tensor& dy, const Tensor& x, Tensor& dw
 
 }  // namespace
 
-const LinearKernels kLinearOneDnn{forward, backward_dx, backward_dw};
+const LinearKernels kLinearOneDnn{prepare, forward, backward_dx, backward_dw};
 
 }  // namespace leam::tensor

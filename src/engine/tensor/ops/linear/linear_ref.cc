@@ -40,9 +40,13 @@ void backward_dw(const Exec&, const Tensor& dy, const Tensor& x, Tensor& dw) {
     }
 }
 
+std::shared_ptr<const void> prepare(const Exec&, const Tensor&) {
+  return nullptr;
+}
+
 }  // namespace
 
-const LinearKernels kLinearRefF32{forward<float>, backward_dx<float>, backward_dw<float>};
-const LinearKernels kLinearRefBF16{forward<BF16>, backward_dx<BF16>, backward_dw<BF16>};
+const LinearKernels kLinearRefF32{prepare, forward<float>, backward_dx<float>, backward_dw<float>};
+const LinearKernels kLinearRefBF16{prepare, forward<BF16>, backward_dx<BF16>, backward_dw<BF16>};
 
 }  // namespace leam::tensor
