@@ -44,7 +44,7 @@ artifact::StagePlan plan(const Config& c) {
   p.out = c.out;
   p.kind = "documents";
   // `extraction` changes whenever the same page would give another text.
-  p.params = json::object{{"extraction", 1},
+  p.params = json::object{{"extraction", 2},
                           {"date", c.date},
                           {"min_chars", c.min_chars},
                           {"max_page_bytes", c.max_page_bytes},

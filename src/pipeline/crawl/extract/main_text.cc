@@ -9,13 +9,17 @@
 // 3. The container: from the body down to the smallest element that still holds most of the worth, or one
 // that
 //    the page itself names as the text.
-// 4. Inside it, what is mostly links, and short lines that frame the text rather than belong to it, goes.
+// 4. From there up, if that brings in the lead or the title and little else; what comes behind the text stays
+// out.
+// 5. Inside, what is mostly links, lines that point elsewhere, and headings whose section is gone, are
+// dropped.
 #include "pipeline/crawl/extract/main_text.h"
 
 #include <algorithm>
 #include <vector>
 
 #include "base/text/utf8.h"
+#include "pipeline/crawl/extract/page.h"
 #include "pipeline/crawl/extract/render.h"
 #include "pipeline/crawl/extract/words.h"
 
@@ -99,8 +103,11 @@ class MainText {
     add_up();
     drop_boilerplate();
     add_up();
-    const uint32_t best = container();
+    const uint32_t core = container();
+    const uint32_t best = climb(core);
+    if (best != core) drop_around(core, best);
     prune(best);
+    drop_empty_headings(best);
     std::string out;
     render(infos_[best].node, dropped_, out);
     return out;
@@ -110,7 +117,6 @@ class MainText {
   // Pre-order numbers for the elements, and the text of lines.
   void number(const Node* body) {
     uint32_t line = 0;     // index of the element whose line the text belongs to
-    uint32_t element = 0;  // of the innermost element
     const Node* link = nullptr;
     for (Node* n = const_cast<Node*>(body); n != nullptr;) {
       if (n->is_element()) {
@@ -136,7 +142,6 @@ class MainText {
       }
       n = html::next_in_order(n, body);
     }
-    (void)element;
   }
 
   static uint32_t parent_index(const Node* n) {
@@ -202,13 +207,15 @@ class MainText {
       const float links = e.text > 0 ? static_cast<float>(e.links) / static_cast<float>(e.text) : 0;
       const Tag tag = e.node->tag;
       bool drop = false;
+      if (tag == Tag::kBlockquote) continue;
+      if (tag == Tag::kFigcaption) drop = true;
       if (kDroppedTags.has(tag)) drop = share < 0.5f || e.worth < 100;
       if (tag == Tag::kHeader) drop = share < 0.2f && !contains_heading1(e.node);
       if (tag == Tag::kForm) drop = share < 0.1f;
       if ((e.roles & kStrong) != 0) drop = drop || share < 0.4f;
       if ((e.roles & kComment) != 0) drop = drop || share < 0.7f;
-      if ((e.roles & kWeak) != 0 && (e.roles & (kContent | kFrame)) == 0) {
-        drop = drop || (share < 0.15f && (links > 0.25f || e.worth < 120));
+      if ((e.roles & kWeak) != 0 && (e.roles & (kContent | kFrame)) == 0 && (e.roles & kLead) == 0) {
+        drop = drop || (share < 0.15f && (links > 0.25f || e.worth < 50));
       }
       if (drop && !html::kHeadings.has(tag)) dropped_[i] = 1;
     }
@@ -249,7 +256,7 @@ class MainText {
       uint32_t next = 0;
       for (const Node* c = infos_[at].node->first; c != nullptr; c = c->next) {
         if (!c->is_element() || dropped_[c->index] != 0) continue;
-        if (infos_[c->index].worth >= 0.8f * infos_[at].worth && infos_[c->index].worth > 0) next = c->index;
+        if (infos_[c->index].worth >= 0.88f * infos_[at].worth && infos_[c->index].worth > 0) next = c->index;
       }
       if (next == 0 || !kLineElements.has(infos_[next].node->tag)) break;
       if (infos_[next].node->is(Tag::kP) || infos_[next].node->is(Tag::kLi) ||
@@ -258,6 +265,163 @@ class MainText {
       at = next;
     }
     return at;
+  }
+
+  // Up to an element that also holds the lead or the first heading, if little else comes with it.
+  uint32_t climb(uint32_t at) const {
+    uint32_t best = at;
+    const float own = infos_[at].worth;
+    uint32_t up = at;
+    for (int steps = 0; steps < 7 && up != 0; ++steps) {
+      up = infos_[up].parent;
+      if (up == 0 || infos_[up].worth > 1.5f * own + 100) break;
+      bool lead = infos_[up].node->is(Tag::kArticle);
+      const uint32_t end = end_of(up);
+      for (uint32_t i = up + 1; i < end && !lead; ++i) {
+        if (i == best) {
+          i = end_of(best) - 1;
+          continue;
+        }
+        if (dropped_[i] == 0 && infos_[i].text > 0 &&
+            (infos_[i].node->is(Tag::kH1) || (infos_[i].roles & kLead) != 0))
+          lead = true;
+      }
+      if (lead) best = up;
+    }
+    return best;
+  }
+  // Of what climbing brought in: what stands behind the text goes (tags, authors, links), and of what stands
+  // before it all but headings, leads and whole sentences.
+  void drop_around(uint32_t core, uint32_t best) {
+    for (uint32_t i = end_of(core); i < end_of(best); ++i) dropped_[i] = 1;
+    for (uint32_t i = best + 1; i < core; ++i) {
+      if (end_of(i) > core) continue;  // around it
+      const Info& e = infos_[i];
+      if (dropped_[i] != 0 || !kLineElements.has(e.node->tag) || e.own == 0) continue;
+      if (html::kHeadings.has(e.node->tag) || (e.roles & kLead) != 0 || e.own - e.own_links >= 60) continue;
+      bool lead = false;
+      for (uint32_t p = e.parent; p > best; p = infos_[p].parent)
+        lead = lead || (infos_[p].roles & kLead) != 0;
+      if (!lead && e.worth < 60) dropped_[i] = 1;
+    }
+  }
+  // One past the last index in the subtree.
+  uint32_t end_of(uint32_t root) const {
+    const Node* n = html::next_skipping(infos_[root].node, infos_[0].node);
+    while (n != nullptr && !n->is_element()) n = html::next_in_order(n, infos_[0].node);
+    return n == nullptr ? static_cast<uint32_t>(infos_.size()) : n->index;
+  }
+
+  // A heading that nothing follows before the next one of its rank, or the end, has lost its section.
+  void drop_empty_headings(uint32_t best) {
+    const uint32_t end = end_of(best);
+    int pending_rank = 0;
+    uint32_t pending = 0;
+    for (uint32_t i = best + 1; i < end; ++i) {
+      const Info& e = infos_[i];
+      if (dropped_[i] != 0) {
+        i = end_of(i) - 1;
+        continue;
+      }
+      if (html::kHeadings.has(e.node->tag)) {
+        const int rank = static_cast<int>(e.node->tag) - static_cast<int>(Tag::kH1) + 1;
+        if (pending != 0 && rank <= pending_rank && pending_rank > 1) dropped_[pending] = 1;
+        pending = i;
+        pending_rank = rank;
+        i = end_of(i) - 1;
+        continue;
+      }
+      if (e.own > 0) pending = 0;
+    }
+    if (pending != 0 && pending_rank > 1) dropped_[pending] = 1;
+  }
+
+  // "Read also: …", "Photo: …": lines that point elsewhere, by how they begin.
+  static bool is_pointer(const Node* root) {
+    constexpr std::string_view kStarts[] = {"lesen sie auch",
+                                            "lies auch",
+                                            "auch interessant",
+                                            "mehr zum thema",
+                                            "mehr dazu",
+                                            "weiterlesen",
+                                            "zum weiterlesen",
+                                            "siehe auch",
+                                            "das k\xC3\xB6nnte",
+                                            "weitere artikel",
+                                            "\xC3\xA4hnliche",
+                                            "foto:",
+                                            "fotos:",
+                                            "bild:",
+                                            "bilder:",
+                                            "quelle:",
+                                            "read also",
+                                            "read more",
+                                            "also read",
+                                            "see also",
+                                            "related",
+                                            "more on",
+                                            "you may also",
+                                            "photo:",
+                                            "image:",
+                                            "credit:",
+                                            "share this",
+                                            "follow us",
+                                            "lea tambi\xC3\xA9n",
+                                            "lee tambi\xC3\xA9n",
+                                            "le puede",
+                                            "te puede",
+                                            "puedes ver",
+                                            "leer m\xC3\xA1s",
+                                            "\xC3\xA0 lire",
+                                            "lire aussi",
+                                            "voir aussi",
+                                            "lire la suite",
+                                            "cr\xC3\xA9"
+                                            "dit",
+                                            "leggi anche",
+                                            "leggi tutto",
+                                            "czytaj",
+                                            "zobacz",
+                                            "przeczytaj",
+                                            "polecamy",
+                                            "fot.",
+                                            "lees ook",
+                                            "lees meer",
+                                            "tags:",
+                                            "schlagw\xC3\xB6rter",
+                                            "kategorie",
+                                            "teilen",
+                                            "diesen artikel",
+                                            "artikel teilen",
+                                            "kommentare",
+                                            "newsletter",
+                                            "melden sie sich",
+                                            "abonnieren",
+                                            "anzeige",
+                                            "werbung",
+                                            "advertisement",
+                                            "temas relacionados",
+                                            "ver tambi\xC3\xA9n",
+                                            "leia tamb\xC3\xA9m",
+                                            "kuva:",
+                                            "l\xC3\xA4s mer",
+                                            "l\xC3\xA4s ocks\xC3\xA5",
+                                            "skip to",
+                                            "jetzt anmelden",
+                                            "artikel drucken",
+                                            "drucken",
+                                            "zur\xC3\xBC"
+                                            "ck zu"};
+    const std::string all = inline_text(root).substr(0, 40);
+    std::string head;
+    for (char c : all) head.push_back(c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c);
+    const size_t first = head.find_first_not_of(" >[(-+\"");
+    if (first == std::string::npos) return false;
+    const std::string_view from = std::string_view(head).substr(first);
+    for (std::string_view start : kStarts) {
+      if (from.starts_with(start)) return true;
+    }
+    return false;
   }
 
   void prune(uint32_t best) {
@@ -269,13 +433,17 @@ class MainText {
         continue;
       }
       if (!kLineElements.has(e.node->tag) || e.text == 0) continue;
+      if (e.text < 160 && is_pointer(e.node)) {
+        dropped_[i] = 1;
+        continue;
+      }
       const float links = static_cast<float>(e.links) / static_cast<float>(e.text);
       const Tag tag = e.node->tag;
       if (tag == Tag::kUl || tag == Tag::kOl || tag == Tag::kDiv || tag == Tag::kSection ||
           tag == Tag::kTable || tag == Tag::kDl) {
         if (links > 0.6f && e.worth < 200) dropped_[i] = 1;
       } else if (tag == Tag::kP || tag == Tag::kLi) {
-        if (links > 0.85f && e.text < 80) dropped_[i] = 1;
+        if (links > 0.7f && e.text < 200) dropped_[i] = 1;
       }
     }
   }

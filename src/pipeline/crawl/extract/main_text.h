@@ -7,8 +7,7 @@
 
 namespace leam::crawl {
 
-// The main text of a parsed page, not yet tidied: one block a line. `title` helps to know a heading that
-// repeats it.
+// The main text of a parsed page, not yet tidied: one block a line.
 std::string main_text(const html::Document& document);
 
 }  // namespace leam::crawl

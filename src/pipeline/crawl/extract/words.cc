@@ -36,7 +36,8 @@ constexpr std::string_view kStrongWords =
     "mediabox "
     "infoline servicelinks quicklinks linklist langswitch languageswitcher impressum tocbox partners "
     "blogroll "
-    "feedburner crosslinks crosssell upsell upsells crosssells fancybox printfriendly livechat appbanner "
+    "relatedpost entryfooter entryutility postfooter metaline authordate feedburner crosslinks crosssell "
+    "upsell upsells crosssells fancybox printfriendly livechat appbanner "
     "paywall";
 constexpr std::string_view kWeakWords =
     "widget widgets teaser teasers promo promotion promobox banner header masthead topbar head search suche "
@@ -71,6 +72,11 @@ constexpr std::string_view kFrameWords =
     "mainbody body "
     "text page single blog news recipe rezept produkt product description beschreibung";
 
+constexpr std::string_view kLeadWords =
+    "lead leadtext intro introtext introduction teasertext chapo excerpt abstract standfirst summary "
+    "vorspann bajada "
+    "subtitle subheadline dek einleitung perex entradilla sommario anleser kicker synopsis";
+
 constexpr size_t kSlots = 2048;
 
 struct Table {
@@ -103,6 +109,7 @@ constexpr Table make_table() {
   add_words(t, kCommentWords, kComment);
   add_words(t, kContentWords, kContent);
   add_words(t, kFrameWords, kFrame);
+  add_words(t, kLeadWords, kLead);
   return t;
 }
 constexpr Table kTable = make_table();

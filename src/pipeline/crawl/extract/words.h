@@ -15,6 +15,7 @@ enum Role : uint8_t {
   kWeak = 4,      // is likely not to be text: "date", "tags", "caption"
   kStrong = 8,    // is hardly ever text: "sidebar", "breadcrumb", "share"
   kComment = 16,  // what readers wrote
+  kLead = 32,     // the sentence or two above the text: "teaser-text", "intro"
 };
 
 // Roles by the words of class, id, role and itemprop.
