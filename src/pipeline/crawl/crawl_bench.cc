@@ -1,6 +1,6 @@
 // In-process timing for bench/extract and bench/html-parse: pages are read into memory first, then each is
 // worked on alone, in one thread, decoding included.
-//   extract DIR [OUT.jsonl]   parse DIR
+//   extract DIR [OUT.jsonl]   parse DIR   trees DIR (prints each page's tree, for tests/peers/html_tree.py)
 #include <fmt/format.h>
 
 #include <chrono>
@@ -11,6 +11,7 @@
 #include "base/text/charset.h"
 #include "pipeline/crawl/extract/page.h"
 #include "pipeline/crawl/html/parse.h"
+#include "pipeline/crawl/html/serialize.h"
 
 namespace leam::crawl {
 namespace {
@@ -34,13 +35,23 @@ Result<std::vector<Page>> load(Env& env, const std::string& folder) {
 
 Result<void> bench(int argc, char** argv) {
   if (argc < 3)
-    return Error(ErrorCode::kInvalid, "crawl.bench", "usage: extract DIR [OUT.jsonl] | parse DIR");
+    return Error(ErrorCode::kInvalid, "crawl.bench",
+                 "usage: extract DIR [OUT.jsonl] | parse DIR | trees DIR");
   const std::string_view mode = argv[1];
   const auto env = Env::real();
   const std::vector<Page> pages = LEAM_TRY(load(*env, argv[2]));
   uint64_t bytes = 0;
   double best = 0;
   std::string lines;
+  if (mode == "trees") {
+    for (const Page& p : pages) {
+      const std::string decoded = text::decode_page(p.bytes, "text/html; charset=utf-8").text;
+      const html::Document document = html::parse(decoded);
+      fmt::print("{}\n", json::serialize(
+                             json::object{{"file", p.name}, {"tree", html::serialize_tree(document.root)}}));
+    }
+    return {};
+  }
   if (mode == "parse") {
     std::vector<std::string> decoded;
     for (const Page& p : pages) {

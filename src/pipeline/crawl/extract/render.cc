@@ -10,6 +10,18 @@ namespace {
 using html::Node;
 using html::Tag;
 
+// One less than the number of an ordered list's first item.
+uint32_t start_of(const Node* list) {
+  uint32_t n = 0;
+  const std::string_view s = list->attr("start");
+  if (s.empty() || s.size() > 6) return 0;
+  for (char c : s) {
+    if (c < '0' || c > '9') return 0;
+    n = n * 10 + static_cast<uint32_t>(c - '0');
+  }
+  return n == 0 ? 0 : n - 1;
+}
+
 bool is_blank(char c) {
   return c == ' ' || c == '\t' || c == '\n' || c == '\f' || c == '\r';
 }
@@ -73,7 +85,7 @@ class Renderer {
       }
       case Tag::kOl:
         block_edge();
-        numbers_.push_back(0);
+        numbers_.push_back(start_of(n));
         return true;
       case Tag::kPre:
       case Tag::kListing:
