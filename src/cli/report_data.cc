@@ -197,6 +197,11 @@ int64_t CorpusLanguage::dropped_documents() const {
   return n;
 }
 
+size_t CorpusReport::trained_on() const {
+  return static_cast<size_t>(std::count_if(languages.begin(), languages.end(),
+                                           [](const CorpusLanguage& l) { return l.kept.documents > 0; }));
+}
+
 Result<ProjectReport> read_project_report(const Env& env, const Config& config) {
   ProjectReport r;
   Section project = config.section("project"), own = config.section("report");

@@ -39,6 +39,7 @@ struct CorpusLanguage {
 struct CorpusReport {
   std::vector<CorpusLanguage> languages;  // most characters first
   CorpusLanguage all;
+  size_t trained_on() const;  // languages of which a document was kept
 };
 
 struct TokensReport {

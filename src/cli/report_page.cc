@@ -41,7 +41,7 @@ void glance(HtmlReport& page, const ProjectReport& r) {
         {grouped(all.kept.documents), "documents to train on",
          fmt::format("of {} read, {} held out", grouped(all.in.documents), grouped(all.heldout.documents))});
     tiles.push_back(
-        {count(all.kept.chars), "characters", fmt::format("{} languages", r.corpus->languages.size())});
+        {count(all.kept.chars), "characters", fmt::format("{} languages", r.corpus->trained_on())});
   }
   if (r.tokens)
     tiles.push_back({grouped(r.tokens->vocab), "vocabulary",
@@ -94,8 +94,12 @@ void corpus(HtmlReport& page, const ProjectReport& r) {
               .total_rows = 1};
   const auto row = [&](const std::string& name, const CorpusLanguage& l, bool sum) {
     std::string by;
-    for (const auto& [rule, a] : l.dropped)
-      by += fmt::format("{}{} {}", by.empty() ? "" : ", ", rule_words(rule), grouped(a.documents));
+    for (size_t i = 0; i < l.dropped.size() && i < 3; ++i) {
+      by += fmt::format("{}{} {}", by.empty() ? "" : ", ", rule_words(l.dropped[i].first),
+                        grouped(l.dropped[i].second.documents));
+    }
+    if (l.dropped.size() > 3) by += " …";
+    if (sum) by.clear();  // the table of rules has it
     table.rows.push_back({name, grouped(l.in.documents), grouped(l.kept.documents), grouped(l.kept.chars),
                           grouped(l.heldout.documents), sum ? "" : fmt::format("{:.2f}", l.epochs),
                           grouped(l.dropped_documents()), by});
@@ -266,9 +270,9 @@ void lineage(HtmlReport& page, const ProjectReport& r) {
 std::string to_page(const ProjectReport& r) {
   std::string subtitle = "From raw pages to a billed answer";
   if (r.corpus && r.train) {
-    subtitle = fmt::format("{} documents in {} languages, and a model of {} parameters made from them",
-                           grouped(r.corpus->all.in.documents), r.corpus->languages.size(),
-                           count(r.train->parameters));
+    subtitle =
+        fmt::format("{} documents in {} languages, and a model of {} parameters made from them",
+                    grouped(r.corpus->all.in.documents), r.corpus->trained_on(), count(r.train->parameters));
   }
   HtmlReport page(r.name, subtitle);
   glance(page, r);

@@ -65,13 +65,15 @@ std::vector<std::string> wrap(const std::string& text, int width, size_t most) {
   return lines;
 }
 
-// "exact duplicate 61, min chars 40"
-std::string drops(const Dropped& dropped, size_t most) {
+// "exact duplicate 61, min chars 40": as many rules as fit into `width`, the commonest first.
+std::string drops(const Dropped& dropped, int width) {
   std::string out;
-  for (size_t i = 0; i < dropped.size() && i < most; ++i)
-    out += fmt::format("{}{} {}", i > 0 ? ", " : "", rule_words(dropped[i].first),
-                       grouped(dropped[i].second.documents));
-  if (dropped.size() > most) out += " …";
+  for (const auto& [rule, a] : dropped) {
+    const std::string more =
+        fmt::format("{}{} {}", out.empty() ? "" : ", ", rule_words(rule), grouped(a.documents));
+    if (columns(out) + columns(more) > width) break;
+    out += more;
+  }
   return out;
 }
 
@@ -132,12 +134,12 @@ void Screen::corpus() {
   std::vector<std::string> lines{fmt::format(
       "{} documents, {} characters, in {} languages → {} to train on ({} characters), {} held out, {} "
       "dropped",
-      grouped(all.in.documents), human_count(static_cast<double>(all.in.chars)), r_.corpus->languages.size(),
-      grouped(all.kept.documents), human_count(static_cast<double>(all.kept.chars)),
+      grouped(all.in.documents), human_count(static_cast<double>(all.in.chars)), grouped(all.kept.documents),
+      r_.corpus->trained_on(), human_count(static_cast<double>(all.kept.chars)),
       grouped(all.heldout.documents), grouped(all.dropped_documents()))};
   lines = wrap(lines[0], width_ - 11, 3);
   if (!all.dropped.empty()) {
-    for (const std::string& l : wrap("dropped by " + drops(all.dropped, 9), width_ - 11, 2))
+    for (const std::string& l : wrap("dropped by " + drops(all.dropped, 2 * width_ - 50), width_ - 11, 2))
       lines.push_back(l);
   }
   block("corpus", lines);
@@ -162,9 +164,7 @@ void Screen::languages() {
         out += fmt::format("{:>7} {:>7} {:>8}  ", grouped(c->in.documents), grouped(c->kept.documents),
                            human_count(static_cast<double>(c->kept.chars)));
         if (drop_width > 0) {
-          std::string d = wrap(drops(c->dropped, 2), drop_width, 1)[0];
-          if (columns(d) > drop_width) d = wrap(drops(c->dropped, 1), drop_width, 1)[0];
-          if (columns(d) > drop_width) d = text::utf8_prefix(d, static_cast<size_t>(drop_width));
+          const std::string d = name == "all" ? "" : drops(c->dropped, drop_width);
           out += fmt::format("{}{}{}", s_.soft, d, s_.end) +
                  std::string(static_cast<size_t>(std::max(0, drop_width - columns(d)) + 2), ' ');
         }
@@ -248,9 +248,8 @@ void Screen::model() {
   block("training", lines);
   if (t.curve_loss.size() > 1) {
     const int height = 5, plot = std::min(width_ - 22, 78);
-    // The first steps fall from ln V within a moment and would flatten the rest.
-    std::vector<double> x = t.curve_tokens, y = t.curve_loss;
-    const auto drawn = artifact::braille_plot(x, y, plot, height);
+    const std::vector<double>& y = t.curve_loss;
+    const auto drawn = artifact::braille_plot(t.curve_tokens, y, plot, height);
     const auto [low, high] = std::minmax_element(y.begin(), y.end());
     for (int i = 0; i < height; ++i) {
       std::string label;
@@ -259,6 +258,11 @@ void Screen::model() {
       line(fmt::format("{:<11}{:>6} {}│{}{}", i == 0 ? "loss" : "", label, s_.soft, s_.end,
                        drawn[static_cast<size_t>(i)]));
     }
+    std::string axis;
+    for (int i = 0; i < plot; ++i) axis += "─";
+    const std::string end = human_count(t.curve_tokens.back()) + " tokens";
+    line(fmt::format("{:<11}{:>6} {}└{}{}", "", "", s_.soft, axis, s_.end));
+    line(fmt::format("{:<19}0{:>{}}", "", end, std::max(1, plot - 1)));
   }
   line();
 }

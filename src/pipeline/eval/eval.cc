@@ -295,7 +295,7 @@ std::string first_words(std::string_view text, int64_t words) {
   while (at < text.size()) {
     const char32_t c = text::next_code_point(text, at);
     if (text::is_space(c)) {
-      if (in_word && (++seen == words || c == U'\n')) break;
+      if (in_word && ++seen == words) break;
       in_word = false;
     } else {
       in_word = true;

@@ -33,7 +33,7 @@ struct Config {
 artifact::StagePlan plan(const Config& c);
 Result<void> run(const Config& c, Context& ctx);
 
-// The first `words` words of a text, at most to the end of its first paragraph that has any.
+// The first `words` words of a text, with what stands between them.
 std::string first_words(std::string_view text, int64_t words);
 
 }  // namespace leam::eval

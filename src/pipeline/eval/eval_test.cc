@@ -233,10 +233,10 @@ TEST_F(EvalTest, SampleIsBoundedAndStable) {
   for (size_t i = 0; i < s.documents.size(); ++i) EXPECT_EQ(s.documents[i].id, (*large)[0].documents[i].id);
 }
 
-TEST(FirstWords, EndWithTheParagraph) {
+TEST(FirstWords, KeepWhatStandsBetweenThem) {
   EXPECT_EQ(first_words("one two three four", 3), "one two three");
   EXPECT_EQ(first_words("one two", 3), "one two");
-  EXPECT_EQ(first_words("Title\nAnd text", 3), "Title");
+  EXPECT_EQ(first_words("Title\nAnd text here", 3), "Title\nAnd text");
   EXPECT_EQ(first_words(" \n Größe  ist\tda", 2), "Größe  ist");
   EXPECT_EQ(first_words(" \n ", 2), "");
   EXPECT_EQ(first_words("", 2), "");
