@@ -3,8 +3,9 @@
 
     html_tree.py BUILD_DIR/pipeline_crawl_bench [--pages N] [--seed S] [FOLDER]
 
-Pages are random sequences of the fragments that tokenizer states and insertion modes turn on. <select> is left out:
-the standard changed its rules in 2025, after html5lib 1.1. Exits with 1 if a tree differs.
+Pages are random sequences of the fragments that tokenizer states and insertion modes turn on. Left out is what
+html5lib 1.1 does otherwise than the standard: <select> and </p>, </br> inside foreign content (rules newer than it),
+formatting reopened inside <textarea>, </br> before <frameset>. Exits with 1 if a tree differs.
 """
 import argparse
 import json
@@ -66,9 +67,11 @@ def main():
     with tempfile.TemporaryDirectory() as work:
         folder = args.folder or work
         if not args.folder:
-            pieces = [p for p in PIECES if p not in ("<template>", "</template>", "<option>", "<optgroup>")]
+            pieces = [p for p in PIECES if p not in ("<template>", "</template>", "<option>", "<optgroup>", "</br>", "<textarea>", "</textarea>")]
             for i in range(args.pages):
                 page = "".join(draw.choice(pieces) for _ in range(draw.randint(1, 25))).replace("DOCTYPE_", "DOCTYPE ")
+                if "<svg>" in page or "<math>" in page:
+                    page = page.replace("</p>", "")
                 with open(os.path.join(work, f"{i:05}.html"), "w", encoding="utf-8") as f:
                     f.write(page)
         lines = subprocess.run([args.bench, "trees", folder], check=True, capture_output=True).stdout.decode().splitlines()
