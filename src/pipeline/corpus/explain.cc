@@ -67,7 +67,7 @@ Result<Explanation> explain(const Config& c, const Env& env, const std::string& 
 }
 
 std::string to_text(const Explanation& e) {
-  std::string out = fmt::format("{}  {}  {}\n", e.document.id, e.document.lang, e.document.url);
+  std::string out = fmt::format("{}  {}  {}\n", e.document.id, e.document.lang, place_of(e.document));
   if (!e.document.title.empty()) out += e.document.title + "\n";
   for (const RuleValue& v : e.rules) {
     out +=

@@ -141,6 +141,12 @@ std::vector<RuleValue> evaluate(const RuleParams& p, const artifact::Document& d
   return out;
 }
 
+std::string place_of(const artifact::Document& d) {
+  if (!d.url.empty()) return d.url;
+  const json::value* file = d.extra.if_contains("file");
+  return file != nullptr && file->is_string() ? std::string(file->get_string()) : "";
+}
+
 const RuleValue* first_failure(const std::vector<RuleValue>& values) {
   const auto it = std::find_if(values.begin(), values.end(), [](const RuleValue& v) { return !v.passes; });
   return it == values.end() ? nullptr : &*it;

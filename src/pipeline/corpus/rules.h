@@ -74,6 +74,8 @@ struct RuleParams {
 const std::vector<std::string>& eu_languages();
 
 std::vector<RuleValue> evaluate(const RuleParams& p, const artifact::Document& d, const TextStats& s);
+// Where a document came from, for people: its URL, or the file it was read from.
+std::string place_of(const artifact::Document& d);
 // The first that fails, or null.
 const RuleValue* first_failure(const std::vector<RuleValue>& values);
 

@@ -101,7 +101,7 @@ class Dealer {
   artifact::Drop describe(const artifact::Document& d, uint64_t index) {
     const Record& r = scan_.records()[index];
     artifact::Drop drop{.id = d.id,
-                        .url = d.url,
+                        .url = place_of(d),
                         .lang = d.lang,
                         .stage = "corpus",
                         .rule = std::string(rule_name(r.dropped)),
