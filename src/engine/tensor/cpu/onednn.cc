@@ -225,14 +225,20 @@ namespace {
 // Numbers of all sizes and signs: a sum in another order shows in some of the many results.
 std::shared_ptr<std::byte[]> random_numbers(Memory& memory, size_t bytes, DType type, uint64_t salt) {
   auto block = memory.allocate(bytes);
-  const Stream random(1, purpose("product check"), salt);
-  for (size_t i = 0; i < bytes / size_of(type); ++i) {
-    const float x = random.normal(i);
-    if (type == DType::kF32) {
-      std::memcpy(block.get() + 4 * i, &x, 4);
-    } else {
-      const BF16 b = to_bf16(x);
-      std::memcpy(block.get() + 2 * i, &b, 2);
+  // Four numbers a Philox block: many are drawn before the first step.
+  const size_t count = bytes / size_of(type);
+  for (size_t i = 0; i < count; i += 4) {
+    const auto words = philox({static_cast<uint32_t>(i / 4), 0, static_cast<uint32_t>(salt), 0},
+                              {1, purpose("product check")});
+    for (size_t k = 0; k < std::min<size_t>(4, count - i); ++k) {
+      const float size = static_cast<float>(1 << (words[k] & 7)) * 0x1p-34f;
+      const float x = size * static_cast<float>(static_cast<int32_t>(words[k]));
+      if (type == DType::kF32) {
+        std::memcpy(block.get() + 4 * (i + k), &x, 4);
+      } else {
+        const BF16 b = to_bf16(x);
+        std::memcpy(block.get() + 2 * (i + k), &b, 2);
+      }
     }
   }
   return block;

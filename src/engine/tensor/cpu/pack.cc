@@ -7,6 +7,8 @@
 #define HWY_TARGET_INCLUDE "engine/tensor/cpu/pack.cc"
 #include "engine/tensor/cpu/targets.h"
 
+#include <hwy/cache_control.h>
+
 #include <hwy/foreach_target.h>
 
 #include "engine/tensor/cpu/simd-inl.h"
@@ -82,6 +84,15 @@ HWY_INLINE void pair_rows(const uint16_t* a, const uint16_t* b, int64_t n, uint3
 }
 
 constexpr int64_t kStrip = 64;  // columns of a packed block
+constexpr int64_t kAhead = 32;  // rows: strips of a wide matrix are too far apart for the machine to guess
+
+// The next strip's two cache lines in two rows; asking beyond the matrix does no harm.
+HWY_INLINE void ask_for(const uint16_t* row, int64_t ld) {
+  hwy::Prefetch(row);
+  hwy::Prefetch(row + kStrip / 2);
+  hwy::Prefetch(row + ld);
+  hwy::Prefetch(row + ld + kStrip / 2);
+}
 
 // One block of 16 rows of u32 by 64 columns: f32 elements, or pairs of bf16 along k.
 void pack_f32(const float* b, int64_t ld, bool transposed, int64_t k, int64_t cols, uint32_t* out) {
@@ -106,6 +117,7 @@ void pack_bf16(const uint16_t* b, int64_t ld, bool transposed, int64_t k, int64_
     if (!transposed) {
       for (int64_t i = 0; i < deep; i += 2) {
         const uint16_t* row = b + (k0 + i) * ld;
+        ask_for(row + kAhead * ld, ld);
         pair_rows(row, i + 1 < deep ? row + ld : zeros, cols, out + i / 2 * kStrip);
       }
     } else if (deep == 32 && ld % 2 == 0 && reinterpret_cast<uintptr_t>(b) % 4 == 0) {
@@ -130,6 +142,7 @@ void transpose16(const uint16_t* a, int64_t ld, int64_t rows, int64_t cols, uint
       const int64_t deep = std::min<int64_t>(64, rows_padded - r);
       for (int64_t i = 0; i < deep; i += 2) {
         const uint16_t* row = a + (r + i) * ld + c;
+        ask_for(row + kAhead * ld, ld);
         pair_rows(r + i < rows ? row : zeros, r + i + 1 < rows ? row + ld : zeros, wide,
                   pairs + i / 2 * kStrip);
       }

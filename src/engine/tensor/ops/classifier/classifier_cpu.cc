@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <optional>
 #include <vector>
 
 #include "engine/tensor/cpu/gemm.h"
@@ -44,6 +45,9 @@ struct Classifier {
   const std::byte* x_row(int64_t n) const {
     return static_cast<const std::byte*>(x.raw()) + static_cast<size_t>(n * C) * size_of(x.dtype());
   }
+  const std::byte* w_row(int64_t v) const {
+    return static_cast<const std::byte*>(w.raw()) + static_cast<size_t>(v * C) * size_of(w.dtype());
+  }
   std::byte* e_at(int64_t panel, int64_t row, int64_t rows) const {
     // Panels before this one are all full.
     const int64_t before = panel * RightFactor::kPanel * rows;
@@ -54,7 +58,6 @@ struct Classifier {
   void run();
   void block(int64_t first, int64_t count);
   void rows(int64_t first, int64_t row, int64_t rows_of_block, int64_t count);
-  void backward_x(int64_t first, int64_t row, int64_t rows_of_block, int64_t count, const float* s);
 };
 
 // Losses of rows [row, row + count) of the block that begins at row `first` of x, and e and s·x.
@@ -62,17 +65,21 @@ void Classifier::rows(int64_t first, int64_t row, int64_t rows_of_block, int64_t
   const auto scratch = exec.memory.allocate(static_cast<size_t>(kTile * RightFactor::kPanel) * sizeof(float));
   auto* z = reinterpret_cast<float*>(scratch.get());
   RowProduct logits(exec, logits_w, x.dtype(), DType::kF32, false);
+  float* out = dx.defined() ? dx.data<float>() + (first + row) * C : nullptr;
+  std::optional<RowProduct> to_x;
   float c[kTaskRows], sum[kTaskRows] = {}, target_z[kTaskRows] = {};
   bool bad[kTaskRows] = {};
   const int32_t* target = targets.data<int32_t>() + first + row;
-  // Goes over all logits of these rows: each(i, panel, row i's logits in the panel).
-  const auto each_panel = [&](const auto& each) {
+
+  // Goes over all logits of these rows: each(i, panel, row i's logits in the panel), then done(panel, tile).
+  const auto each_panel = [&](const auto& each, const auto& done) {
     for (int64_t p = 0; p < panels; ++p) {
       const int64_t width = logits_w.panel_width(p);
       for (int64_t t = 0; t < count; t += kTile) {
         const int64_t height = std::min(kTile, count - t);
         logits.panel(x_row(first + row + t), height, p, z, width);
         for (int64_t i = 0; i < height; ++i) each(t + i, p, z + i * width);
+        done(p, t, height);
       }
     }
   };
@@ -82,20 +89,31 @@ void Classifier::rows(int64_t first, int64_t row, int64_t rows_of_block, int64_t
     sum[i] += cpu::sum_of_exps(zi, static_cast<size_t>(width), c[i], ei, inner);
     if (target[i] >= 0 && v >= 0 && v < width) target_z[i] = zi[v];
   };
-  each_panel([&](int64_t i, int64_t p, const float* zi) {
-    if (p == 0) c[i] = cpu::largest(zi, static_cast<size_t>(logits_w.panel_width(0)));
-    add_exps(i, p, zi);
-  });
+  const auto add_to_x = [&](int64_t p, int64_t t, int64_t height) {
+    if (out == nullptr) return;
+    const RightFactor& b = panel_w[static_cast<size_t>(p)];
+    if (t == 0 && (p < 2 || b.k() != RightFactor::kPanel)) to_x.emplace(exec, b, inner, DType::kF32, p > 0);
+    to_x->use(b);
+    to_x->all(e_at(p, row + t, rows_of_block), height, out + t * C, C);
+  };
+  const auto nothing = [](int64_t, int64_t, int64_t) {};
+  each_panel(
+      [&](int64_t i, int64_t p, const float* zi) {
+        if (p == 0) c[i] = cpu::largest(zi, static_cast<size_t>(logits_w.panel_width(0)));
+        add_exps(i, p, zi);
+      },
+      add_to_x);
   bool any = false;
   for (int64_t i = 0; i < count; ++i) any = (bad[i] = sum[i] > kLargeSum) || any;
   if (any) {
-    each_panel([&](int64_t i, int64_t p, const float* zi) {
-      if (bad[i]) c[i] = std::max(c[i], cpu::largest(zi, static_cast<size_t>(logits_w.panel_width(p))));
-    });
-    for (int64_t i = 0; i < count; ++i) sum[i] = bad[i] ? 0.0f : sum[i];
-    each_panel([&](int64_t i, int64_t p, const float* zi) {
-      if (bad[i]) add_exps(i, p, zi);
-    });
+    // All rows go through again, those with a good reference to the same end.
+    each_panel(
+        [&](int64_t i, int64_t p, const float* zi) {
+          if (bad[i]) c[i] = std::max(c[i], cpu::largest(zi, static_cast<size_t>(logits_w.panel_width(p))));
+        },
+        nothing);
+    std::fill_n(sum, count, 0.0f);
+    each_panel(add_exps, add_to_x);
   }
 
   float s[kTaskRows];
@@ -120,22 +138,11 @@ void Classifier::rows(int64_t first, int64_t row, int64_t rows_of_block, int64_t
     if (dw.defined())
       cpu::scale_row(x_row(first + row + i), x.dtype(), s[i], xs_at(row + i), inner, static_cast<size_t>(C));
   }
-  if (dx.defined()) backward_x(first, row, rows_of_block, count, s);
-}
-
-void Classifier::backward_x(int64_t first, int64_t row, int64_t rows_of_block, int64_t count,
-                            const float* s) {
-  float* out = dx.data<float>() + (first + row) * C;
-  std::optional<RowProduct> product;
-  for (int64_t p = 0; p < panels; ++p) {
-    const RightFactor& b = panel_w[static_cast<size_t>(p)];
-    if (p < 2 || b.k() != RightFactor::kPanel) product.emplace(exec, b, inner, DType::kF32, p > 0);
-    product->use(b);
-    for (int64_t t = 0; t < count; t += kTile)
-      product->all(e_at(p, row + t, rows_of_block), std::min(kTile, count - t), out + t * C, C);
-  }
-  for (int64_t i = 0; i < count; ++i)
+  if (out == nullptr) return;
+  for (int64_t i = 0; i < count; ++i) {
     cpu::scale_row(out + i * C, DType::kF32, s[i], out + i * C, DType::kF32, static_cast<size_t>(C));
+    if (target[i] >= 0) cpu::subtract_row(w_row(target[i]), w.dtype(), out + i * C, static_cast<size_t>(C));
+  }
 }
 
 void Classifier::block(int64_t first, int64_t count) {

@@ -73,6 +73,20 @@ void scaled_widen(const BF16* from, float s, float* to, size_t n) {
   scaled(from, s, to, n);
 }
 
+template <class T>
+HWY_INLINE void subtract(const T* from, float* to, size_t n) {
+  const size_t L = lanes();
+  size_t i = 0;
+  for (; i + L <= n; i += L) store(hn::Sub(load(to + i), load(from + i)), to + i);
+  if (i < n) store_some(hn::Sub(load_some(to + i, n - i), load_some(from + i, n - i)), to + i, n - i);
+}
+void subtract_f32(const float* from, float* to, size_t n) {
+  subtract(from, to, n);
+}
+void subtract_bf16(const BF16* from, float* to, size_t n) {
+  subtract(from, to, n);
+}
+
 }  // namespace leam::tensor::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -85,6 +99,8 @@ HWY_EXPORT(exps_bf16);
 HWY_EXPORT(scaled_f32);
 HWY_EXPORT(scaled_bf16);
 HWY_EXPORT(scaled_widen);
+HWY_EXPORT(subtract_f32);
+HWY_EXPORT(subtract_bf16);
 
 float largest(const float* z, size_t n) {
   return HWY_DYNAMIC_DISPATCH(largest_of)(z, n);
@@ -103,6 +119,14 @@ void scale_row(const void* from, DType from_type, float s, void* to, DType to_ty
   } else {
     bug_if(from_type != DType::kBF16, "scale_row from f32 to bf16");
     HWY_DYNAMIC_DISPATCH(scaled_widen)(static_cast<const BF16*>(from), s, static_cast<float*>(to), n);
+  }
+}
+
+void subtract_row(const void* from, DType from_type, float* to, size_t n) {
+  if (from_type == DType::kBF16) {
+    HWY_DYNAMIC_DISPATCH(subtract_bf16)(static_cast<const BF16*>(from), to, n);
+  } else {
+    HWY_DYNAMIC_DISPATCH(subtract_f32)(static_cast<const float*>(from), to, n);
   }
 }
 

@@ -13,4 +13,7 @@ float sum_of_exps(const float* z, size_t n, float reference, void* e, DType e_ty
 // to = s · from, between any of f32 and bf16.
 void scale_row(const void* from, DType from_type, float s, void* to, DType to_type, size_t n);
 
+// to −= from, f32 or bf16 from f32.
+void subtract_row(const void* from, DType from_type, float* to, size_t n);
+
 }  // namespace leam::tensor::cpu
