@@ -89,10 +89,11 @@ Result<void> init(Session& session, const std::string& pages, const std::string&
   }
   namespace fs = std::filesystem;
   std::error_code ec;
-  const fs::path here = fs::weakly_canonical(project.empty() ? "." : project, ec);
-  const fs::path there = fs::weakly_canonical(pages, ec);
+  // Absolute first: of a folder that is not there yet, weakly_canonical() makes no absolute path.
+  const fs::path here = fs::weakly_canonical(fs::absolute(project.empty() ? "." : project, ec), ec);
+  const fs::path there = fs::weakly_canonical(fs::absolute(pages, ec), ec);
   const std::string name = as_key(here.filename().string());
-  const std::string input = fs::relative(there, here, ec).string();
+  const std::string input = there.lexically_relative(here).string();
   const std::string source = as_key(there.stem().string());
 
   LEAM_TRY(session.env->make_dirs(project));

@@ -238,18 +238,18 @@ std::string Section::resolve(std::string value) const {
 }
 
 std::string Section::path(std::string_view key, std::string_view fallback) {
-  return resolve(string(key, fallback));
+  std::string p = string(key, fallback);
+  if (has(key) && p.empty()) fail(key, "must name a file or folder");
+  return resolve(std::move(p));
 }
 
 std::vector<std::string> Section::paths(std::string_view key, const std::vector<std::string>& fallback) {
   std::vector<std::string> out = strings(key, fallback);
-  for (std::string& p : out) p = resolve(std::move(p));
+  for (std::string& p : out) {
+    if (has(key) && p.empty()) fail(key, "must name a file or folder");
+    p = resolve(std::move(p));
+  }
   return out;
-}
-
-void Section::table(std::string_view key) {
-  const toml::node* node = look(tree_->table(name_), known_, key);
-  if (node != nullptr && !node->is_table()) fail(key, "must be a table");
 }
 
 std::vector<std::string> Section::keys() {
