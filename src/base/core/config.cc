@@ -252,6 +252,11 @@ std::vector<std::string> Section::paths(std::string_view key, const std::vector<
   return out;
 }
 
+void Section::table(std::string_view key) {
+  const toml::node* node = look(tree_->table(name_), known_, key);
+  if (node != nullptr && !node->is_table()) fail(key, "must be a table");
+}
+
 std::vector<std::string> Section::keys() {
   std::vector<std::string> out;
   if (const toml::table* t = tree_->table(name_)) {
