@@ -24,24 +24,25 @@ for lang in "${languages[@]}"; do
   if [ ! -d "$pages/$lang" ] && [ -z "$(cached "$lang")" ]; then missing+=("$lang"); fi
 done
 
-# download APT-OPTION...: all missing packages into $tmp, then into the cache at once
+# download PACKAGE...: into $tmp
+options=()
 download() {
-  local names=() lang
-  for lang in "${missing[@]}"; do names+=("$(package "$lang")"); done
-  (cd "$tmp" && apt-get "$@" -q download "${names[@]}") >>"$cache/apt.log" 2>&1
+  (cd "$tmp" && apt-get "${options[@]}" -q download "$@") >>"$cache/apt.log" 2>&1
 }
 
 if [ ${#missing[@]} -gt 0 ]; then
   echo "  fetching ${#missing[@]} help packages of about 3 MB: ${missing[*]}"
   : >"$cache/apt.log"
-  options=()
+  names=()
+  for lang in "${missing[@]}"; do names+=("$(package "$lang")"); done
   if [ "$(id -u)" -eq 0 ]; then options+=(-o APT::Sandbox::User=root); fi
-  if ! download "${options[@]}"; then
-    # Perhaps this machine has no package lists yet: fetch some for us alone, as any user may.
+  if ! download "${names[@]}"; then
+    # Perhaps this machine has no package lists yet: fetch some for us alone, as any user may. One package that
+    # is not there would fail all others, so now they come one by one.
     mkdir -p "$cache/apt/lists/partial" "$cache/apt/cache/archives/partial"
     options+=(-o "Dir::State::Lists=$cache/apt/lists" -o "Dir::Cache=$cache/apt/cache")
     apt-get "${options[@]}" -q update >>"$cache/apt.log" 2>&1 || true
-    download "${options[@]}" || true
+    for name in "${names[@]}"; do download "$name" || true; done
   fi
   find "$tmp" -maxdepth 1 -name '*.deb' -exec mv {} "$cache" \;
 fi
