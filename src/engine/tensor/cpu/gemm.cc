@@ -51,6 +51,17 @@ void pack_panel(const Products& products, const void* b, int64_t ld, bool transp
   }
 }
 
+// A matrix in the type that products compute in: itself, or an f32 copy.
+struct Widened {
+  Widened(const Exec& exec, const Matrix& m) : matrix(m) {
+    if (inner_type(exec, m.dtype) == m.dtype) return;
+    copy = widened_copy(exec, m);
+    matrix = {copy.get(), DType::kF32, m.rows, m.cols, m.cols};
+  }
+  Matrix matrix;
+  std::shared_ptr<std::byte[]> copy;
+};
+
 }  // namespace
 
 void pack_dense(const Products& products, const void* b, bool transposed, int64_t k, int64_t n, DType in,
@@ -66,43 +77,69 @@ Matrix matrix_of(const Tensor& t) {
   return {t.raw(), t.dtype(), t.shape()[0], t.shape()[1], t.shape()[1]};
 }
 
+RightFactor RightFactor::plan(const Products& products, int64_t k, int64_t n, DType in) {
+  RightFactor r;
+  r.k_ = k;
+  r.n_ = n;
+  r.in_ = in;
+  const int64_t full = std::min(kPanel, n), last = r.panel_width(r.panels() - 1);
+  r.layout_ = products.layout(k, full, in);
+  const bool blocked = r.layout_ == PackLayout::kBlocks || r.layout_ == PackLayout::kPairs;
+  // Panels of a blocked layout follow each other just as all columns at once would lie.
+  r.whole_ = blocked && products.layout(k, last, in) == r.layout_ && products.layout(k, n, in) == r.layout_;
+  r.panel_bytes_ = (products.packed_bytes(k, full, in) + 63) / 64 * 64;
+  r.bytes_ = r.panel_bytes_ * static_cast<size_t>(r.panels() - 1) +
+             (products.packed_bytes(k, last, in) + 63) / 64 * 64;
+  return r;
+}
+
+void RightFactor::fill(const Products& products, const Matrix& b, bool transposed, int64_t part) {
+  if (whole_) {
+    const int64_t n0 = part * kPart;
+    pack_columns(layout_, b.data, b.ld, transposed, k_, n_, n0, std::min(n_, n0 + kPart), data_.get());
+    return;
+  }
+  const int64_t n0 = part * kPanel;
+  const void* from = at(b.data, transposed ? n0 * b.ld : n0, in_);
+  pack_panel(products, from, b.ld, transposed, k_, panel_width(part), in_,
+             data_.get() + static_cast<size_t>(part) * panel_bytes_);
+}
+
 RightFactor RightFactor::pack(const Exec& exec, const Matrix& source, bool transposed) {
   const Products& products = exec.dispatch.products();
-  Matrix b = source;
-  std::shared_ptr<std::byte[]> wide;
-  RightFactor r;
-  r.in_ = inner_type(exec, b.dtype);
-  if (r.in_ != b.dtype) {
-    wide = widened_copy(exec, b);
-    b = {wide.get(), DType::kF32, b.rows, b.cols, b.cols};
-  }
-  r.k_ = transposed ? b.cols : b.rows;
-  r.n_ = transposed ? b.rows : b.cols;
-  const int64_t full = std::min(kPanel, r.n_), last = r.panel_width(r.panels() - 1);
-  const PackLayout layout = products.layout(r.k_, full, r.in_);
-  const bool blocked = layout == PackLayout::kBlocks || layout == PackLayout::kPairs;
-  // Panels of a blocked layout follow each other just as all columns at once would lie.
-  r.whole_ =
-      blocked && products.layout(r.k_, last, r.in_) == layout && products.layout(r.k_, r.n_, r.in_) == layout;
-  r.panel_bytes_ = (products.packed_bytes(r.k_, full, r.in_) + 63) / 64 * 64;
-  const size_t last_bytes = products.packed_bytes(r.k_, last, r.in_);
-  r.data_ = exec.memory.allocate(r.panel_bytes_ * static_cast<size_t>(r.panels() - 1) +
-                                 std::max(last_bytes, last == full ? r.panel_bytes_ : 0));
-  if (r.whole_) {
-    exec.pool.run_range(static_cast<size_t>(r.n_), 64, [&](size_t begin, size_t end) {
-      pack_columns(layout, b.data, b.ld, transposed, r.k_, r.n_, static_cast<int64_t>(begin),
-                   static_cast<int64_t>(end), r.data_.get());
-    });
-    return r;
-  }
-  exec.pool.run(static_cast<size_t>(r.panels()), [&](size_t i) {
-    const auto p = static_cast<int64_t>(i);
-    const int64_t n0 = p * kPanel, width = r.panel_width(p);
-    const void* from = at(b.data, transposed ? n0 * b.ld : n0, r.in_);
-    std::byte* to = r.data_.get() + i * r.panel_bytes_;
-    pack_panel(products, from, b.ld, transposed, r.k_, width, r.in_, to);
-  });
+  const Widened b(exec, source);
+  RightFactor r = plan(products, transposed ? b.matrix.cols : b.matrix.rows,
+                       transposed ? b.matrix.rows : b.matrix.cols, b.matrix.dtype);
+  r.data_ = exec.memory.allocate(r.bytes_);
+  exec.pool.run(static_cast<size_t>(r.parts()),
+                [&](size_t part) { r.fill(products, b.matrix, transposed, static_cast<int64_t>(part)); });
   return r;
+}
+
+// All chunks lie in one block of memory, for the sake of its large pages.
+std::vector<RightFactor> RightFactor::pack_chunks(const Exec& exec, const Matrix& source) {
+  const Products& products = exec.dispatch.products();
+  const Widened x(exec, source);
+  const Matrix& m = x.matrix;
+  std::vector<RightFactor> chunks;
+  size_t bytes = 0;
+  for (int64_t n = 0; n < m.rows; n += kChunk) {
+    chunks.push_back(plan(products, std::min(kChunk, m.rows - n), m.cols, m.dtype));
+    bytes += chunks.back().bytes_;
+  }
+  const auto block = exec.memory.allocate(bytes);
+  size_t offset = 0;
+  for (RightFactor& r : chunks) {
+    r.data_ = std::shared_ptr<std::byte[]>(block, block.get() + offset);
+    offset += r.bytes_;
+  }
+  const auto parts = static_cast<size_t>(chunks.empty() ? 0 : chunks.front().parts());
+  exec.pool.run(chunks.size() * parts, [&](size_t task) {
+    const int64_t n = static_cast<int64_t>(task / parts) * kChunk, rows = std::min(kChunk, m.rows - n);
+    chunks[task / parts].fill(products, {at(m.data, n * m.ld, m.dtype), m.dtype, rows, m.cols, m.ld}, false,
+                              static_cast<int64_t>(task % parts));
+  });
+  return chunks;
 }
 
 const void* RightFactor::panel(int64_t panel) const {
@@ -204,14 +241,6 @@ void multiply(const Exec& exec, const void* a, DType a_type, int64_t rows, const
   });
 }
 
-std::vector<RightFactor> pack_chunks(const Exec& exec, const Matrix& x) {
-  std::vector<RightFactor> chunks;
-  for (int64_t n = 0; n < x.rows; n += kChunk)
-    chunks.push_back(RightFactor::pack(
-        exec, {at(x.data, n * x.ld, x.dtype), x.dtype, std::min(kChunk, x.rows - n), x.cols, x.ld}, false));
-  return chunks;
-}
-
 void multiply_transposed_part(const Exec& exec, const Matrix& dy, int64_t o, int64_t width,
                               const std::vector<RightFactor>& x, size_t begin, size_t end, float* out,
                               bool accumulate) {
@@ -239,13 +268,9 @@ void multiply_transposed_part(const Exec& exec, const Matrix& dy, int64_t o, int
 }
 
 void multiply_transposed(const Exec& exec, const Matrix& dy_in, const Matrix& x, float* dw) {
-  Matrix dy = dy_in;
-  std::shared_ptr<std::byte[]> wide;
-  if (inner_type(exec, dy.dtype) != dy.dtype) {
-    wide = widened_copy(exec, dy);
-    dy = {wide.get(), DType::kF32, dy.rows, dy.cols, dy.cols};
-  }
-  const std::vector<RightFactor> chunks = pack_chunks(exec, x);
+  const Widened wide(exec, dy_in);
+  const Matrix& dy = wide.matrix;
+  const std::vector<RightFactor> chunks = RightFactor::pack_chunks(exec, x);
   const int64_t O = dy.cols, I = x.cols;
   // Small products have few columns to share out: then the rows are cut too, and the parts added after.
   constexpr int64_t kSmall = 1 << 20;

@@ -25,6 +25,8 @@ struct Matrix {
 };
 Matrix matrix_of(const Tensor& t);
 
+inline constexpr int64_t kChunk = 512;
+
 // B (k,n) packed for products, or Bᵀ of a matrix (n,k). Immutable; shared by all threads.
 class RightFactor {
  public:
@@ -32,6 +34,8 @@ class RightFactor {
 
   // In parallel over columns. bf16 becomes f32 where the machine has no bf16 products.
   static RightFactor pack(const Exec& exec, const Matrix& b, bool transposed);
+  // x cut into chunks of kChunk rows, each a factor (rows, cols).
+  static std::vector<RightFactor> pack_chunks(const Exec& exec, const Matrix& x);
 
   int64_t k() const { return k_; }
   int64_t n() const { return n_; }
@@ -43,10 +47,16 @@ class RightFactor {
   const void* whole() const { return whole_ ? data_.get() : nullptr; }
 
  private:
+  static constexpr int64_t kPart = 64;  // columns of one part of a blocked layout
+  static RightFactor plan(const Products& products, int64_t k, int64_t n, DType in);
+  int64_t parts() const { return whole_ ? (n_ + kPart - 1) / kPart : panels(); }
+  void fill(const Products& products, const Matrix& b, bool transposed, int64_t part);
+
   int64_t k_ = 0, n_ = 0;
   DType in_ = DType::kF32;
+  PackLayout layout_ = PackLayout::kRows;
   bool whole_ = false;
-  size_t panel_bytes_ = 0;
+  size_t panel_bytes_ = 0, bytes_ = 0;
   std::shared_ptr<std::byte[]> data_;
 };
 
@@ -83,9 +93,7 @@ void multiply(const Exec& exec, const void* a, DType a_type, int64_t rows, const
 // over rows in ascending order within a part, and over the parts of N in ascending order.
 void multiply_transposed(const Exec& exec, const Matrix& dy, const Matrix& x, float* dw);
 
-// Its parts, for callers that hold dy in pieces. x cut into chunks of kChunk rows, each packed:
-inline constexpr int64_t kChunk = 512;
-std::vector<RightFactor> pack_chunks(const Exec& exec, const Matrix& x);
+// Its parts, for callers that hold dy in pieces and x as pack_chunks() gives it.
 // out[i] (+)= Σ_n dy[n, o + i] · x[n] for i < width, n over the rows of chunks [begin, end), on this thread.
 // All of `width` rows of out are best to fit in the second cache beside one chunk.
 void multiply_transposed_part(const Exec& exec, const Matrix& dy, int64_t o, int64_t width,

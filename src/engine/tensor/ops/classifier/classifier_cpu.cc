@@ -151,7 +151,7 @@ void Classifier::block(int64_t first, int64_t count) {
                         rows(first, static_cast<int64_t>(begin), count, static_cast<int64_t>(end - begin));
                       });
   if (!dw.defined()) return;
-  const std::vector<RightFactor> chunks = cpu::pack_chunks(exec, {xs.get(), inner, count, C, C});
+  const std::vector<RightFactor> chunks = RightFactor::pack_chunks(exec, {xs.get(), inner, count, C, C});
   static_assert(RightFactor::kPanel % cpu::kPartWidth == 0);
   exec.pool.run_range(static_cast<size_t>(V), static_cast<size_t>(cpu::kPartWidth),
                       [&](size_t begin, size_t end) {
@@ -175,10 +175,8 @@ void Classifier::run() {
   rows = std::min(rows, N);
   if (grads) e = exec.memory.allocate(static_cast<size_t>(rows * V) * e_size);
   if (dw.defined()) xs = exec.memory.allocate(static_cast<size_t>(rows * C) * e_size);
-  if (dx.defined())
-    for (int64_t v = 0; v < V; v += RightFactor::kPanel)
-      panel_w.push_back(
-          RightFactor::pack(exec, cpu::matrix_of(w.rows(v, std::min(V, v + RightFactor::kPanel))), false));
+  static_assert(RightFactor::kPanel == cpu::kChunk);
+  if (dx.defined()) panel_w = RightFactor::pack_chunks(exec, cpu::matrix_of(w));
   for (int64_t first = 0; first < N; first += rows) block(first, std::min(rows, N - first));
 }
 
