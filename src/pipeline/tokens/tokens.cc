@@ -118,10 +118,10 @@ Result<void> run(const Config& config, Context& context) {
   json::object counts = to_json(LEAM_TRY(count_languages(shards)));
   counts["vocab"] = tokenizer.vocab_size();
   counts["shards"] = shards.size();
-  context.reporter.note(fmt::format("packed {} documents, {} tokens, {} bytes a token",
+  context.reporter.note(fmt::format("packed {} documents, {} tokens, {:.2f} bytes a token",
                                     human_count(static_cast<double>(shards.documents())),
                                     human_count(static_cast<double>(shards.tokens())),
-                                    json::serialize(counts["bytes_per_token"])));
+                                    counts["bytes_per_token"].to_number<double>()));
   return work.finish(counts);
 }
 
