@@ -272,15 +272,15 @@ void multiply_transposed(const Exec& exec, const Matrix& dy_in, const Matrix& x,
   const Matrix& dy = wide.matrix;
   const std::vector<RightFactor> chunks = RightFactor::pack_chunks(exec, x);
   const int64_t O = dy.cols, I = x.cols;
-  // Small products have few columns to share out: then the rows are cut too, and the parts added after.
-  constexpr int64_t kSmall = 1 << 20;
-  constexpr size_t kGroup = 2;
-  const bool cut_rows = O * I <= kSmall && chunks.size() > kGroup;
-  const size_t groups = cut_rows ? (chunks.size() + kGroup - 1) / kGroup : 1;
-  const size_t group_chunks = cut_rows ? kGroup : chunks.size();
   const int64_t columns = (O + kPartWidth - 1) / kPartWidth;
   const int64_t width = ((O + columns - 1) / columns + kTile - 1) / kTile * kTile;
   const auto parts = static_cast<size_t>((O + width - 1) / width);
+  // Small products have few columns to share out: then the rows are cut too, and the parts added after.
+  // That costs passes over the parts, so only up to what gives a fair number of tasks.
+  constexpr size_t kTasks = 8, kLeast = 2;  // least chunks in a group
+  const size_t wanted = std::min((kTasks + parts - 1) / parts, std::max<size_t>(chunks.size() / kLeast, 1));
+  const size_t group_chunks = (chunks.size() + wanted - 1) / wanted;
+  const size_t groups = group_chunks == 0 ? 1 : (chunks.size() + group_chunks - 1) / group_chunks;
   std::shared_ptr<std::byte[]> sums;
   if (groups > 1) sums = exec.memory.allocate(groups * bytes_of(O * I, DType::kF32));
   exec.pool.run(groups * parts, [&](size_t task) {
