@@ -23,7 +23,7 @@ struct Rung {
 // Sizes a budget chooses from.
 constexpr std::array<Rung, 8> kLadder = {
     {{128, 3}, {192, 4}, {256, 4}, {320, 5}, {384, 6}, {512, 8}, {640, 10}, {768, 12}}};
-constexpr Rung kDefault = {256, 4};  // without a budget
+constexpr Rung kDefault = {192, 4};  // without a budget, and what the probe runs
 
 constexpr int64_t kContext = 256;
 constexpr int64_t kBatch = 16;
@@ -120,22 +120,25 @@ double training_flops(const learn::TrainerConfig& t) {  // a step
   return 3.0 * t.model.forward_flops(t.T) * static_cast<double>(t.batch * t.T);
 }
 
-// Floating point operations a second over whole steps of this shape, from steps within `seconds` (at least
-// two; the first is not counted).
+// Floating point operations a second over whole steps of this shape: the mean of the steps within `seconds`,
+// at least one after the first, which also builds what later ones reuse.
 Result<double> probe(const learn::TrainerConfig& config, const artifact::ShardSet& shards,
                      const tensor::Exec& exec, Env& env, double seconds) {
   learn::Trainer trainer(config, exec);
   trainer.parameters().init(config.seed, exec);
   const auto order = LEAM_TRY(learn::DataOrder::create(shards, config.T, config.seed));
-  const int64_t start = env.monotonic_ns();
-  const auto since = [&](int64_t from) { return static_cast<double>(env.monotonic_ns() - from) * 1e-9; };
-  double best = 1e30;
-  for (int64_t step = 0; step < 2 || since(start) < seconds; ++step) {
-    const int64_t began = env.monotonic_ns();
+  int64_t start = env.monotonic_ns(), counted = 0;
+  const auto since = [&] { return static_cast<double>(env.monotonic_ns() - start) * 1e-9; };
+  for (int64_t step = 0; counted < 1 || since() < seconds; ++step) {
     LEAM_TRY(trainer.step(order, step, 1e-4));
-    if (step > 0) best = std::min(best, since(began));
+    if (step == 0) {
+      seconds = std::max(0.0, seconds - since());
+      start = env.monotonic_ns();
+    } else {
+      ++counted;
+    }
   }
-  return training_flops(config) / best;
+  return static_cast<double>(counted) * training_flops(config) / since();
 }
 
 learn::TrainerConfig with_shape(learn::TrainerConfig t, const Config& c, Rung rung,

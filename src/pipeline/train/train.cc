@@ -146,13 +146,13 @@ Result<void> Run::load_or_init() {
 
 // Under a budget the run's length follows the measured speed. What was decided before a kill stays decided.
 Result<void> Run::correct_horizon(int64_t step, double seconds_a_step) {
-  if (c_.budget <= 0 || step <= horizon_.entries().back().step) return {};
+  if (c_.budget <= 0 || step <= horizon_.entries().back().step || step < first_step_ + 3) return {};
   const int64_t every = std::max<int64_t>(1, horizon_.total(step) / kCorrections);
   if (step % every != 0) return {};
   const double reserve = 0.3 + 0.005 * c_.budget;  // for writing the result
-  const double left = (c_.budget - reserve - seconds()) / seconds_a_step;
-  const int64_t total = step + std::max<int64_t>(1, static_cast<int64_t>(left));
-  horizon_.correct(step, std::max(step, std::min(total, choice_.max_steps)));
+  const double left = std::max(0.0, (c_.budget - reserve - seconds()) / seconds_a_step);
+  // No time left: the run ends here.
+  horizon_.correct(step, std::max(step, std::min(step + static_cast<int64_t>(left), choice_.max_steps)));
   return save_progress();
 }
 

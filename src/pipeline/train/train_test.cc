@@ -181,11 +181,21 @@ TEST_F(TrainTest, CtrlCSavesAndResumes) {
 }
 
 TEST_F(TrainTest, ABudgetIsKept) {
+  // More text than five seconds read four times.
+  auto writer = artifact::ShardWriter::create(*env_, path("tokens/train-00001.tokens"),
+                                              {64, hash128(bytes("tokens/tokenizer.json")), 0});
+  ASSERT_TRUE(writer.ok());
+  std::vector<uint32_t> ids(1 << 20);
+  for (size_t i = 0; i < ids.size(); ++i) ids[i] = static_cast<uint32_t>(1 + i * i % 63);
+  ids.back() = 0;
+  ASSERT_TRUE((*writer)->add({}, ids).ok());
+  ASSERT_TRUE((*writer)->close().ok());
   const int64_t began = env_->monotonic_ns();
   const auto r = train(*env_, config("model", "budget = \"5s\"\ncontext = 16\nbatch = 4\nd_model = 32\n"));
   ASSERT_TRUE(r.ok()) << r.error().message();
   const double seconds = static_cast<double>(env_->monotonic_ns() - began) * 1e-9;
   EXPECT_LT(seconds, 5.5);
+  EXPECT_GT(seconds, 3.5);
   const auto record = parse_json(bytes("model/run/record.json"), "record.json");
   ASSERT_TRUE(record.ok());
   EXPECT_GE(record->at("horizon").as_array().size(), 1U);
