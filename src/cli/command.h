@@ -54,11 +54,13 @@ void add_project_options(CLI::App& command, Session& session);
 // One function a file of this folder, called by main in the order of the help text.
 void add_stages(CLI::App& app, Session& session);        // crawl corpus tokens train eval
 void add_crawl_tools(CLI::App& app, Session& session);   // crawl extract, cat, langid
+void add_corpus_tools(CLI::App& app, Session& session);  // corpus explain
 void add_tokens_tools(CLI::App& app, Session& session);  // tokens encode, decode, inspect
 void add_run(CLI::App& app, Session& session);           // run, status
 void add_init(CLI::App& app, Session& session);
 void add_serve(CLI::App& app, Session& session);   // serve, serve key
 void add_bill(CLI::App& app, Session& session);    // bill report
 void add_report(CLI::App& app, Session& session);  // report
+void add_doctor(CLI::App& app, Session& session);
 
 }  // namespace leam::cli

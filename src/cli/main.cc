@@ -103,12 +103,14 @@ int run_program(int argc, char** argv) {
   app.set_help_all_flag("--help-all", "help of every command");
   add_stages(app, session);
   add_crawl_tools(app, session);
+  add_corpus_tools(app, session);
   add_tokens_tools(app, session);
   add_run(app, session);
   add_init(app, session);
   add_serve(app, session);
   add_bill(app, session);
   add_report(app, session);
+  add_doctor(app, session);
 
   try {
     app.parse(argc, argv);
