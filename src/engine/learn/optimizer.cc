@@ -76,7 +76,7 @@ Optimizer::Optimizer(const Parameters& parameters, const OptimizerConfig& config
     }
     const int64_t end = p.begin + p.size;
     // What lies between two parameters is zero and stays so.
-    if (!ranges_.empty() && ranges_.back().decays == matrix && end > ranges_.back().end &&
+    if (!ranges_.empty() && ranges_.back().matrix == matrix && end > ranges_.back().end &&
         p.begin - ranges_.back().end < Parameters::kAlign) {
       ranges_.back().end = end;
     } else {
@@ -93,11 +93,11 @@ void Optimizer::step(int64_t step, double rate, double scale, const Tensor& grad
 
 void Optimizer::adamw(const Range& range, int64_t step, double rate, double scale, const Tensor& gradient) {
   tensor::cpu::AdamW a;
-  a.lr = static_cast<float>(rate);
+  a.lr = static_cast<float>(range.matrix ? rate : rate * config_.table_rate);
   a.beta1 = static_cast<float>(config_.beta1);
   a.beta2 = static_cast<float>(config_.beta2);
   a.eps = static_cast<float>(config_.eps);
-  a.weight_decay = static_cast<float>(range.decays ? config_.weight_decay : 0.0);
+  a.weight_decay = static_cast<float>(range.matrix ? config_.weight_decay : 0.0);
   a.step = step + 1;
   a.grad_scale = static_cast<float>(scale);
   const auto cut = [&](const Tensor& flat) { return flat.rows(range.begin, range.end); };

@@ -23,7 +23,8 @@ struct OptimizerConfig {
   OptimizerKind kind = OptimizerKind::kAdamW;
   double beta1 = 0.9, beta2 = 0.95, eps = 1e-8;
   double weight_decay = 0.1;
-  double momentum = 0.95;  // of Muon (Nesterov)
+  double momentum = 0.95;   // of Muon (Nesterov)
+  double table_rate = 1.0;  // rate of tables and gains, relative to that of matrices
 };
 
 class Optimizer {
@@ -42,7 +43,7 @@ class Optimizer {
  private:
   struct Range {  // neighbours in the flat block that are treated alike
     int64_t begin = 0, end = 0;
-    bool decays = false;
+    bool matrix = false;
   };
   void adamw(const Range& range, int64_t step, double rate, double scale, const tensor::Tensor& gradient);
   void muon(const FlatParameter& parameter, double rate, double scale, const tensor::Tensor& gradient);

@@ -22,12 +22,15 @@ struct Rung {
 };
 // Sizes a budget chooses from.
 constexpr std::array<Rung, 8> kLadder = {
-    {{128, 3}, {192, 4}, {256, 4}, {320, 5}, {384, 6}, {512, 8}, {640, 10}, {768, 12}}};
+    {{128, 4}, {192, 4}, {256, 4}, {320, 5}, {384, 6}, {512, 8}, {640, 10}, {768, 12}}};
 constexpr Rung kDefault = {192, 4};  // without a budget, and what the probe runs
 
 constexpr int64_t kContext = 256;
 constexpr int64_t kBatch = 16;
 constexpr double kMaxEpochs = 4.0;
+constexpr double kMuonTableRate = 3.0;
+// Below it the next smaller rung learns more in the same time (docs/train.md has the figures).
+constexpr double kTokensPerParameter = 1.5;
 
 int64_t round_up(int64_t n, int64_t to) {
   return (n + to - 1) / to * to;
@@ -68,6 +71,7 @@ json::object Choice::to_json() const {
   o["beta1"] = t.optimizer.beta1;
   o["beta2"] = t.optimizer.beta2;
   o["weight_decay"] = t.optimizer.weight_decay;
+  o["table_lr"] = t.optimizer.table_rate;
   o["clip"] = t.clip;
   o["seed"] = t.seed;
   o["lr"] = schedule.peak;
@@ -99,6 +103,7 @@ Result<Choice> Choice::from_json(const json::value& v, std::string_view where) {
   t.optimizer.beta1 = LEAM_TRY(json_number(*o, "beta1", where));
   t.optimizer.beta2 = LEAM_TRY(json_number(*o, "beta2", where));
   t.optimizer.weight_decay = LEAM_TRY(json_number(*o, "weight_decay", where));
+  t.optimizer.table_rate = LEAM_TRY(json_number(*o, "table_lr", where));
   t.clip = LEAM_TRY(json_number(*o, "clip", where));
   t.seed = static_cast<uint64_t>(LEAM_TRY(json_int(*o, "seed", where)));
   c.schedule.peak = LEAM_TRY(json_number(*o, "lr", where));
@@ -165,6 +170,8 @@ Result<Choice> choose(const Config& c, const artifact::ShardSet& shards, const t
   if (c.batch == 0 && c.micro_batch > 0) t.batch = round_up(t.batch, c.micro_batch);
   t.micro_batch = c.micro_batch > 0 ? c.micro_batch : t.batch;
   t.optimizer.kind = c.optimizer == "adamw" ? OptimizerKind::kAdamW : OptimizerKind::kMuon;
+  const bool muon = t.optimizer.kind == OptimizerKind::kMuon;
+  t.optimizer.table_rate = c.table_lr > 0 ? c.table_lr : muon ? kMuonTableRate : 1.0;
   t.optimizer.beta1 = c.beta1;
   t.optimizer.beta2 = c.beta2;
   t.optimizer.weight_decay = c.weight_decay;
@@ -191,7 +198,7 @@ Result<Choice> choose(const Config& c, const artifact::ShardSet& shards, const t
         const double tokens =
             std::min(fitting_steps(bigger, choice.probe_flops, seconds), corpus_steps) * per_step;
         if (rung.d_model != kLadder[0].d_model &&
-            tokens < 1.0 * static_cast<double>(bigger.model.parameter_count()))
+            tokens < kTokensPerParameter * static_cast<double>(bigger.model.parameter_count()))
           break;
         t.model = bigger.model;
       }

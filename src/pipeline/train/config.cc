@@ -24,6 +24,7 @@ Result<Config> Config::from(const leam::Config& file) {
   c.optimizer = s.choice("optimizer", c.optimizer, {"auto", "adamw", "muon"});
   c.schedule = s.choice("schedule", c.schedule, {"auto", "cosine", "wsd", "linear"});
   c.lr = s.number("lr", 0, 0, 10);
+  c.table_lr = s.number("table_lr", 0, 0, 1000);
   c.weight_decay = s.number("weight_decay", c.weight_decay, 0, 10);
   c.beta1 = s.number("beta1", c.beta1, 0, 0.99999);
   c.beta2 = s.number("beta2", c.beta2, 0, 0.99999);
@@ -75,6 +76,7 @@ artifact::StagePlan plan(const Config& c) {
               {"optimizer", c.optimizer},
               {"schedule", c.schedule},
               {"lr", c.lr},
+              {"table_lr", c.table_lr},
               {"weight_decay", c.weight_decay},
               {"beta1", c.beta1},
               {"beta2", c.beta2},

@@ -28,6 +28,7 @@ struct Config {
   std::string optimizer = "auto";  // auto, adamw, muon
   std::string schedule = "auto";   // auto, cosine, wsd, linear
   double lr = 0;                   // peak
+  double table_lr = 0;             // rate of tables and gains, relative to lr
   double weight_decay = 0.1, beta1 = 0.9, beta2 = 0.95, clip = 1.0;
   int64_t warmup = -1;                // steps; -1: chosen
   double checkpoint_interval = 60.0;  // seconds between checkpoints
