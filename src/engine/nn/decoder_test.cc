@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "base/artifact/safetensors.h"
+#include "base/core/test_fixture.h"
 #include "engine/tensor/dispatch.h"
 
 namespace leam::nn {
@@ -17,18 +18,8 @@ namespace {
 using tensor::DType;
 using tensor::Tensor;
 
-// The checkout's fixtures: beside this source, or above the program (a compiler cache may have made
-// __FILE__ relative to the build folder).
 std::string fixture() {
-  namespace fs = std::filesystem;
-  const fs::path name = "tests/fixtures/llama_tiny";
-  for (fs::path at : {fs::path(__FILE__), fs::read_symlink("/proc/self/exe")}) {
-    for (int up = 0; up < 6; ++up) {
-      at = at.parent_path();
-      if (fs::exists(at / name)) return (at / name).string();
-    }
-  }
-  return name.string();
+  return test_fixture("llama_tiny");
 }
 
 struct Machinery {

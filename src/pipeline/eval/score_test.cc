@@ -3,9 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <filesystem>
 
 #include "base/core/rng.h"
+#include "base/core/test_fixture.h"
 #include "engine/tensor/dispatch.h"
 
 namespace leam::eval {
@@ -55,10 +55,7 @@ TEST(Windows, PackIntoFullRows) {
 class ScoreTest : public testing::Test {
  protected:
   void SetUp() override {
-    const std::filesystem::path here(__FILE__);
-    const std::string folder =
-        (here.parent_path() / "../../../tests/fixtures/llama_tiny").lexically_normal().string();
-    auto d = nn::Decoder::load(*env_, exec_, folder, tensor::DType::kF32);
+    auto d = nn::Decoder::load(*env_, exec_, test_fixture("llama_tiny"), tensor::DType::kF32);
     ASSERT_TRUE(d.ok()) << d.error().message();
     decoder_ = std::move(*d);
     const Stream random(7, purpose("score_test"));

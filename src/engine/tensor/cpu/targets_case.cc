@@ -1,7 +1,7 @@
 // The vector code on the instruction sets below this machine's best one: still near the reference, and
 // with the same promises.
-#include "engine/tensor/cpu/targets.h"
 #include <hwy/highway.h>
+#include "engine/tensor/cpu/targets.h"
 
 #include "engine/tensor/cpu/elementwise.h"
 #include "engine/tensor/cpu/vector_target.h"
@@ -36,10 +36,10 @@ TEST_P(Targets, OperatorsKeepTheirPromises) {
                   .name = "rms_norm",
                   .inputs = {{{70, 37}}, {.shape = {37}, .parameter = true, .always_f32 = true}},
                   .apply = [](Tape& t, const Vars& in) { return rms_norm(t, in[0], in[1], 1e-5f); }});
-  check_operator({.op = OpId::rope,
-                  .name = "rope",
-                  .inputs = {{{70, 36}}},
-                  .apply = [&](Tape& t, const Vars& in) { return rope(t, in[0], ids, 2, 1e4f); }});
+  check_operator(
+      {.op = OpId::rope, .name = "rope", .inputs = {{{70, 36}}}, .apply = [&](Tape& t, const Vars& in) {
+         return rope(t, in[0], ids, 2, 1e4f);
+       }});
   check_operator({.op = OpId::embedding,
                   .name = "embedding",
                   .inputs = {{.shape = {50, 19}, .parameter = true}},

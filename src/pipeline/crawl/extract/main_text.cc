@@ -116,7 +116,7 @@ class MainText {
  private:
   // Pre-order numbers for the elements, and the text of lines.
   void number(const Node* body) {
-    uint32_t line = 0;     // index of the element whose line the text belongs to
+    uint32_t line = 0;  // index of the element whose line the text belongs to
     const Node* link = nullptr;
     for (Node* n = const_cast<Node*>(body); n != nullptr;) {
       if (n->is_element()) {
