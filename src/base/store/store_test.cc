@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -201,29 +200,6 @@ TEST_F(Store, CommitsInGroups) {
   EXPECT_EQ(good, 200);
   EXPECT_EQ(ledger->rows(), 400u);
   EXPECT_LT(ledger->commits(), 400u);
-}
-
-// No room for another byte: the callbacks say so, and what they had confirmed before is there.
-TEST_F(Store, AFullDiskLosesNothing) {
-  const pid_t child = ::fork();
-  if (child == 0) {
-    ::signal(SIGXFSZ, SIG_IGN);
-    auto ledger = *Ledger::open(*env_, path());
-    const rlimit limit{200'000, 200'000};
-    if (::setrlimit(RLIMIT_FSIZE, &limit) != 0) ::_exit(200);
-    int good = 0;
-    while (wait(*ledger, &Ledger::reserve, entry(fmt::format("r{}", good), 5, 5)).ok()) ++good;
-    const bool still_full = !wait(*ledger, &Ledger::reserve, entry("again", 5, 5)).ok();
-    ::_exit(still_full && good < 199 ? good : 201);
-  }
-  int status = 0;
-  ::waitpid(child, &status, 0);
-  ASSERT_TRUE(WIFEXITED(status));
-  const int good = WEXITSTATUS(status);
-  ASSERT_GT(good, 5);
-  ASSERT_LT(good, 199);
-  EXPECT_EQ((*Ledger::open(*env_, path()))->recovered(), good);
-  EXPECT_EQ(all(path()).size(), static_cast<size_t>(2 * good));
 }
 
 // A writer killed at a random moment: every row whose callback came is there, the chain holds, and the
