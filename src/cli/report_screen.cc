@@ -132,10 +132,10 @@ void Screen::corpus() {
   if (!r_.corpus) return;
   const CorpusLanguage& all = r_.corpus->all;
   std::vector<std::string> lines{fmt::format(
-      "{} documents, {} characters, in {} languages → {} to train on ({} characters), {} held out, {} "
+      "{} documents, {} characters → {} to train on ({} characters in {} languages), {} held out, {} "
       "dropped",
       grouped(all.in.documents), human_count(static_cast<double>(all.in.chars)), grouped(all.kept.documents),
-      r_.corpus->trained_on(), human_count(static_cast<double>(all.kept.chars)),
+      human_count(static_cast<double>(all.kept.chars)), r_.corpus->trained_on(),
       grouped(all.heldout.documents), grouped(all.dropped_documents()))};
   lines = wrap(lines[0], width_ - 11, 3);
   if (!all.dropped.empty()) {

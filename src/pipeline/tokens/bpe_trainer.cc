@@ -276,6 +276,32 @@ Result<BpeVocabulary> train_bpe(const WordCounts& counts, const BpeOptions& opti
   return out;
 }
 
+namespace {
+
+// A text begins with the end-of-text token, as every document a model is trained on does: so a prompt given
+// to the model by any library that reads this file starts where a document starts.
+std::string post_processor(const BpeVocabulary& vocabulary) {
+  constexpr std::string_view kBytes =
+      R"({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": false, "use_regex": false})";
+  if (vocabulary.special.empty()) return std::string(kBytes);
+  const uint32_t id = vocabulary.special.front();
+  const std::string token = quoted(vocabulary.tokens[id]);
+  const auto begin = [&](int type) {
+    return fmt::format(R"({{"SpecialToken": {{"id": {}, "type_id": {}}}}})", token, type);
+  };
+  const auto text = [](char name, int type) {
+    return fmt::format(R"({{"Sequence": {{"id": "{}", "type_id": {}}}}})", name, type);
+  };
+  return fmt::format(
+      "{{\"type\": \"Sequence\", \"processors\": [\n    {},\n    {{\"type\": \"TemplateProcessing\",\n"
+      "     \"single\": [{}, {}],\n     \"pair\": [{}, {}, {}, {}],\n"
+      "     \"special_tokens\": {{{}: {{\"id\": {}, \"ids\": [{}], \"tokens\": [{}]}}}}}}\n  ]}}",
+      kBytes, begin(0), text('A', 0), begin(0), text('A', 0), begin(1), text('B', 1), token, token, id,
+      token);
+}
+
+}  // namespace
+
 std::string tokenizer_json(const BpeVocabulary& vocabulary, text::Pattern pattern, bool nfc) {
   std::string s =
       "{\n  \"version\": \"1.0\",\n  \"truncation\": null,\n  \"padding\": null,\n  \"added_tokens\": [";
@@ -300,8 +326,7 @@ std::string tokenizer_json(const BpeVocabulary& vocabulary, text::Pattern patter
         "    {}\n  ]}},\n",
         quoted(text::pattern_regex(pattern)), fmt::format(kByteLevel, false));
   }
-  s +=
-      R"(  "post_processor": {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": false, "use_regex": false},)";
+  s += fmt::format("  \"post_processor\": {},", post_processor(vocabulary));
   s += "\n  \"decoder\": " + fmt::format(kByteLevel, false);
   s += ",\n  \"model\": {\n    \"type\": \"BPE\",\n    \"dropout\": null,\n    \"unk_token\": null,\n";
   s += "    \"continuing_subword_prefix\": null,\n    \"end_of_word_suffix\": null,\n    \"fuse_unk\": "
