@@ -68,6 +68,10 @@ Result<void> run_stage(const Stage& stage, const Config& config, Context& contex
   const artifact::StagePlan plan = LEAM_TRY(stage.plan(config));
   const artifact::StageStatus status = LEAM_TRY(artifact::stage_status(context.env, plan));
   if (status.state == artifact::StageState::kFresh) {
+    // Killed between its manifest and its last breath: begin() clears away what it left.
+    if (context.env.exists(path_join(plan.out, artifact::kWorkFolder))) {
+      LEAM_TRY(artifact::StageWork::begin(context.env, plan));
+    }
     context.reporter.note(fmt::format("{:<7} up to date: {}", stage.name, plan.out));
     return {};
   }

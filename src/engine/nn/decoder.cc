@@ -85,7 +85,10 @@ Result<std::unique_ptr<Decoder>> Decoder::load(const Env& env, const Exec& exec,
   std::vector<Tensor> weights;
   for (const ParameterSpec& spec : config.parameters()) {
     const DType wanted = spec.kind == ParameterKind::kGain ? DType::kF32 : compute;
-    weights.push_back(LEAM_TRY(load_tensor(file, exec, spec, wanted)));
+    Tensor w = LEAM_TRY(load_tensor(file, exec, spec, wanted));
+    // Loaded weights do not change any more: arrange them for products once, not at every call.
+    if (spec.kind == ParameterKind::kMatrix) w = tensor::prepared_for_linear(exec, w);
+    weights.push_back(std::move(w));
   }
   return std::make_unique<Decoder>(std::move(config), std::move(weights));
 }

@@ -49,7 +49,7 @@ struct Chunk {
 class Decoder {
  public:
   // From a Hugging Face folder (config.json, model.safetensors or its sharded index). Weights of type
-  // `compute` stay in the mapped file; others are converted.
+  // `compute` stay in the mapped file; others are converted. Matrices get a copy arranged for products.
   static Result<std::unique_ptr<Decoder>> load(const Env& env, const tensor::Exec& exec,
                                                const std::string& folder, tensor::DType compute);
   // Over weights somebody else owns and may update between calls (training). In the order of
