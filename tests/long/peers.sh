@@ -15,7 +15,8 @@ fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 sed "s|PAGES|$PWD/examples/pages|" tests/line/tiny.toml >"$work/leam.toml"
-"$build/leam" run --config "$work/leam.toml"
+# The clients ask for long answers.
+"$build/leam" run --config "$work/leam.toml" --set train.context=256
 
 echo "▸ transformers: the same logits from the model folder"
 "$python" tests/peers/hf_logits.py "$build" "$work/model"

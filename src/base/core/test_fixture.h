@@ -6,8 +6,9 @@
 
 namespace leam {
 
-// The file or folder tests/fixtures/<name>. Test programs are built below the checkout (build/<preset>), so it
-// is looked for upwards from the program; __FILE__ may be relative to a folder that is not the working one.
+// The file or folder tests/fixtures/<name>. Test programs are built below the checkout (build/<preset>), so
+// it is looked for upwards from the program; __FILE__ may be relative to a folder that is not the working
+// one.
 inline std::string test_fixture(const std::string& name) {
   namespace fs = std::filesystem;
   const fs::path wanted = fs::path("tests/fixtures") / name;
