@@ -13,6 +13,7 @@ set -uo pipefail
 build=$(realpath "$1")
 name=$2
 shift 2
+caller=${LEAM_CALLER:-$PWD}  # relative paths are the caller's
 cd "$(dirname "$0")"
 
 if [ "$name" = list ]; then
@@ -28,11 +29,11 @@ json="" data=${LEAM_DATA:-}
 while [ $# -gt 0 ]; do
   case "$1" in
     --json) json=${2:?--json needs a file}; shift 2 ;;
-    --data) data=$(realpath "${2:?--data needs a folder}") || exit 2; shift 2 ;;
+    --data) data=$(cd "$caller" && realpath "${2:?--data needs a folder}") || exit 2; shift 2 ;;
     *) echo "bench: unknown option $1" >&2; exit 2 ;;
   esac
 done
-[ -n "$json" ] && case "$json" in /*) ;; *) json=$OLDPWD/$json ;; esac
+[ -n "$json" ] && case "$json" in /*) ;; *) json=$caller/$json ;; esac
 if [ -n "$data" ] && [ ! -d "$data" ]; then
   echo "bench: $data is not a folder" >&2
   exit 2
