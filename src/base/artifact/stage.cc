@@ -26,7 +26,8 @@ Result<std::string> input_hash(const Env& env, const StageInput& input) {
   }
   if (!env.exists(input.path)) {
     return Error(ErrorCode::kNotFound, "artifact.stage",
-                 fmt::format("input {} is missing: {}", input.name, input.path));
+                 fmt::format("input {} is missing: {}", input.name, input.path),
+                 "`leam status` shows what is not there; `leam run` makes all that leam can make");
   }
   return LEAM_TRY(content_hash(env, input.path, Folder::kRaw)).hex();
 }
